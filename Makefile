@@ -1,0 +1,53 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+REQUIREMENTS := booking payments notifications standins dev
+
+.PHONY: help up down reset demo test test-unit lint types fmt logs lock
+
+help: ## Explain each target
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): requirements/dev.txt pyproject.toml contracts/pyproject.toml
+	@$(PYTHON) deploy/local/bootstrap.py $(VENV)
+	@touch $@
+
+up: $(READY) ## Start PostgreSQL, Kafka, both stand-ins and the three services; no Docker needed
+	@$(BIN)/courtside up
+
+down: $(READY) ## Stop everything that `make up` started; the data stays
+	@$(BIN)/courtside down
+
+reset: $(READY) ## Stop everything and remove its data
+	@$(BIN)/courtside reset
+
+demo: $(READY) ## Book, pay and get the mail, over HTTP alone, and print each step
+	@$(BIN)/courtside demo
+
+logs: $(READY) ## Follow the logs of all parts
+	@$(BIN)/courtside logs --follow
+
+test: $(READY) ## All tests, on a PostgreSQL and a Kafka of their own
+	@$(BIN)/python -m pytest
+
+test-unit: $(READY) ## The pure tests, in seconds
+	@$(BIN)/python -m pytest tests/unit
+
+lint: $(READY) ## ruff, import-linter and deptry
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-timings
+	@$(BIN)/deptry .
+
+types: $(READY) ## mypy --strict over services, contracts, deploy and tests
+	@$(BIN)/mypy
+
+fmt: $(READY) ## Format the code and mend what ruff can mend
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+lock: $(READY) ## Write requirements/*.txt anew: pinned, hashed, for all platforms, naming no index
+	@for name in $(REQUIREMENTS); do $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
+	  --python-version 3.11 --no-emit-package courtside-contracts --group $$name pyproject.toml -o requirements/$$name.txt; done
