@@ -1,0 +1,1 @@
+"""What the Courtside services say to each other and to downstream consumers."""

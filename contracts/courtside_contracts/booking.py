@@ -1,0 +1,62 @@
+"""`booking.events`: what happened to a booking. Key: `booking_id`; `version` counts 1..n without gaps for each booking."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field
+
+from courtside_contracts import topics
+from courtside_contracts.envelope import Event
+
+Status = Literal["held", "confirmed", "cancelled", "expired", "completed"]
+
+
+class BookingEvent(Event):
+    """The whole booking as it is after the fact.
+
+    Instants are UTC; `time_zone` (IANA) is the venue's, for showing them. `price_minor` is in minor units of `currency` (ISO 4217),
+    frozen when the slot was held. No personal data: `user_id` leads to `user.profiles` for who may read that topic.
+    """
+
+    topic: ClassVar[str] = topics.BOOKING_EVENTS.name
+    source: ClassVar[str] = "/courtside/booking"
+
+    booking_id: UUID
+    version: int = Field(ge=1)
+    status: Status
+    user_id: UUID
+    venue_id: UUID
+    venue_name: str
+    time_zone: str
+    court_id: UUID
+    court_name: str
+    starts_at: AwareDatetime
+    ends_at: AwareDatetime
+    price_minor: int = Field(ge=0)
+    currency: str = Field(pattern="^[A-Z]{3}$")
+    hold_expires_at: datetime | None = None
+
+    @property
+    def key(self) -> str:
+        return str(self.booking_id)
+
+
+class BookingHeld(BookingEvent):
+    """The slot is taken until `hold_expires_at`, and a payment of `price_minor` confirms it."""
+
+    type: ClassVar[str] = "booking.held.v1"
+
+
+class BookingConfirmed(BookingEvent):
+    """The booking is paid for and stands."""
+
+    type: ClassVar[str] = "booking.confirmed.v1"
+
+
+class BookingExpired(BookingEvent):
+    """The hold was over before a payment arrived; the slot is free again."""
+
+    type: ClassVar[str] = "booking.expired.v1"

@@ -1,0 +1,22 @@
+"""Every event type there is, on one screen."""
+
+from __future__ import annotations
+
+from courtside_contracts.booking import BookingConfirmed, BookingExpired, BookingHeld
+from courtside_contracts.envelope import Event
+from courtside_contracts.notification import NotificationSent
+from courtside_contracts.payment import PaymentCheckoutOpened, PaymentSucceeded
+from courtside_contracts.user import UserProfile
+
+EVENTS: dict[str, type[Event]] = {
+    event.type: event
+    for event in (
+        BookingHeld,
+        BookingConfirmed,
+        BookingExpired,
+        PaymentCheckoutOpened,
+        PaymentSucceeded,
+        NotificationSent,
+        UserProfile,
+    )
+}

@@ -1,0 +1,29 @@
+"""`user.profiles`: who a user is, now. Compacted, key: `user_id`; a null value (a tombstone) says that the user was erased.
+
+The one topic with personal data: only payments and notifications may read it.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+from uuid import UUID
+
+from courtside_contracts import topics
+from courtside_contracts.envelope import Event
+
+
+class UserProfile(Event):
+    """`locale` is a BCP 47 tag: `es`, `en-GB`."""
+
+    type: ClassVar[str] = "user.profile.v1"
+    topic: ClassVar[str] = topics.USER_PROFILES.name
+    source: ClassVar[str] = "/courtside/booking"
+
+    user_id: UUID
+    email: str
+    name: str
+    locale: str
+
+    @property
+    def key(self) -> str:
+        return str(self.user_id)
