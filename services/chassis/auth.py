@@ -1,0 +1,101 @@
+"""Who is calling: a bearer token of the club's identity provider, verified here, never issued here."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import jwt
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from jwt import PyJWK, PyJWKClient, PyJWKSet
+from pydantic import BaseModel, EmailStr, Field, ValidationError
+
+from services.chassis import problems
+from services.chassis.settings import Settings
+
+ALGORITHMS = ["EdDSA", "RS256"]
+LEEWAY_SECONDS = 30
+Role = Literal["player", "staff", "admin"]
+
+
+class TokenMissing(problems.Unauthorized):
+    """No bearer token came with the request."""
+
+
+class TokenNotValid(problems.Unauthorized):
+    """The token is expired, signed by another, for another audience, or lacks a claim."""
+
+
+class Principal(BaseModel):
+    """Who a valid token speaks for. `sub` is the user's id for ever; the rest may change from token to token."""
+
+    user_id: UUID = Field(alias="sub")
+    email: EmailStr = Field(max_length=254)
+    name: str = Field(min_length=1, max_length=200)
+    locale: str = Field(default="en", pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
+    role: Role = "player"
+
+
+@dataclass
+class TokenVerifier:
+    """Keys come from a file (read once) or an identity provider's URL (cached five minutes by PyJWT)."""
+
+    settings: Settings
+    keys: PyJWKSet | None = None
+    client: PyJWKClient | None = None
+
+    def __post_init__(self) -> None:
+        if self.settings.jwks_url:
+            self.client = PyJWKClient(self.settings.jwks_url, timeout=5)
+        elif self.settings.jwks_file:
+            self.keys = PyJWKSet.from_json(self.settings.jwks_file.read_text())
+
+    async def verify(self, token: str) -> Principal:
+        try:
+            key = await self._key(jwt.get_unverified_header(token).get("kid"))
+            return Principal.model_validate(self._claims(token, key))
+        except (jwt.PyJWTError, ValidationError, KeyError) as error:
+            raise TokenNotValid(
+                "The bearer token is not valid here: expired, not yet valid, signed by an unknown key, or lacking a claim.",
+                headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
+            ) from error
+
+    async def _key(self, key_id: str | None) -> PyJWK:
+        if self.client:
+            return await asyncio.to_thread(self.client.get_signing_key, key_id or "")
+        return (self.keys or PyJWKSet([]))[key_id or ""]
+
+    def _claims(self, token: str, key: PyJWK) -> dict[str, Any]:
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            key,
+            algorithms=[key.algorithm_name] if key.algorithm_name in ALGORITHMS else [],
+            audience=self.settings.token_audience,
+            issuer=self.settings.token_issuer,
+            leeway=LEEWAY_SECONDS,
+            options={"require": ["exp", "nbf", "iss", "aud", "sub"]},
+        )
+        return claims
+
+
+bearer = HTTPBearer(
+    auto_error=False, description="A JWT of the identity provider; locally `courtside token` mints one."
+)
+
+
+async def authenticated(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
+) -> Principal:
+    if credentials is None:
+        raise TokenMissing(
+            "This operation needs a bearer token: send `Authorization: Bearer …`.",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    verifier: TokenVerifier = request.app.state.verifier
+    return await verifier.verify(credentials.credentials)
+
+
+Caller = Annotated[Principal, Depends(authenticated)]

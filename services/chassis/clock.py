@@ -1,0 +1,47 @@
+"""One clock for all processes: the database's.
+
+A hold ends at the same instant for the process that made it and for the one that takes its slot, however their hosts' clocks differ
+or jump. The offset is measured, not asked for each time: `now()` costs no round trip.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from sqlalchemy import text
+
+from services.chassis.database import Database
+
+REFRESH_SECONDS = 30.0
+"""A quartz drifts by up to 50 ppm: 1.5 ms in this time."""
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """The present instant, in UTC."""
+        ...
+
+
+class DatabaseClock:
+    """The database's time at the last look, carried on by the monotonic clock, which no one sets."""
+
+    def __init__(self) -> None:
+        self._epoch = datetime.now(UTC)
+        self._read_at = time.monotonic()
+
+    def now(self) -> datetime:
+        return self._epoch + timedelta(seconds=time.monotonic() - self._read_at)
+
+    async def synchronise(self, database: Database) -> None:
+        asked = time.monotonic()
+        async with database.engine.connect() as connection:
+            self._epoch = (await connection.execute(text("SELECT clock_timestamp()"))).scalar_one()
+        self._read_at = (asked + time.monotonic()) / 2
+
+    async def keep(self, database: Database) -> None:
+        while True:
+            await asyncio.sleep(REFRESH_SECONDS)
+            await self.synchronise(database)

@@ -1,0 +1,243 @@
+"""From a batch of Kafka records to effects that happen once: decode, trace, inbox, handler, and what failed is routed on.
+
+A handler is one of three kinds, and which kind is the whole configuration of a service (`Consumers`, in its `app.py`):
+
+- `projections` copy somebody else's state into a table of ours; they go first within a batch, since the others read that table;
+- `in_transaction` handlers touch the database only; a batch of them shares one transaction, and is redone one by one if it fails;
+- `calling_out` handlers call a provider; they run one by one, each with transactions of its own, and claim with the result.
+
+Records of one key keep their order; keys go side by side. The offset is committed when every record is done or routed on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from prometheus_client import Counter
+from pydantic import ValidationError
+
+from courtside_contracts.envelope import Envelope, Event, MalformedEnvelope
+from courtside_contracts.topics import FAILURE_HEADERS_MAX_BYTES, RECORD_MAX_BYTES, Topic
+from services.chassis import inbox
+from services.chassis.retrying import Fatal, Ladder, Transient, is_database_away, next_hop
+from services.chassis.settings import Settings
+from services.chassis.subscribing import Record
+from services.chassis.telemetry import tracing
+from services.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
+
+log = structlog.get_logger()
+
+LANES = 16
+"""Keys handled side by side: as many provider calls are under way at once."""
+
+HANDLED = Counter("courtside_events_handled_total", "Records by what became of them", ["topic", "type", "outcome"])
+
+E = TypeVar("E", bound=Event)
+
+
+@dataclass(frozen=True)
+class Delivery(Generic[E]):
+    """An event as a handler that calls a provider gets it: it opens its own transactions."""
+
+    event: E
+    event_id: str
+    group: str
+    unit_of_work: UnitOfWorkFactory
+
+    @asynccontextmanager
+    async def once(self) -> AsyncIterator[UnitOfWork]:
+        """The transaction that ends the handling: its rows, its events and the mark in the inbox are one commit.
+
+        Raises `AlreadyHandled`, which the pipeline takes for success, when another process was faster.
+        """
+        async with self.unit_of_work() as work:
+            if not await inbox.claim(work.session, self.group, [self.event_id]):
+                raise AlreadyHandled(self.event_id)
+            yield work
+
+
+class AlreadyHandled(Exception):
+    """This event's effect is there; nothing is left to do."""
+
+
+InTransaction = Callable[[UnitOfWork, Any], Awaitable[None]]
+CallingOut = Callable[[Delivery[Any]], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Consumers:
+    """What a service reads and what it does with each type of event; types that are not named here are passed over."""
+
+    topics: tuple[Topic, ...] = ()
+    projections: Mapping[type[Event], InTransaction] = field(default_factory=dict)
+    in_transaction: Mapping[type[Event], InTransaction] = field(default_factory=dict)
+    calling_out: Mapping[type[Event], CallingOut] = field(default_factory=dict)
+
+    @property
+    def by_type(self) -> dict[str, type[Event]]:
+        return {event.type: event for event in (*self.projections, *self.in_transaction, *self.calling_out)}
+
+
+class NewerVersion(Transient):
+    """A version of an event that this process is too old for: it waits for the deployment to end."""
+
+
+@dataclass(frozen=True)
+class Received:
+    """A record that could be read."""
+
+    record: Record
+    envelope: Envelope
+    event: Event
+
+
+class Pipeline:
+    def __init__(
+        self, settings: Settings, consumers: Consumers, unit_of_work: UnitOfWorkFactory, ladder: Ladder
+    ) -> None:
+        self._settings, self._consumers, self._unit_of_work, self._ladder = settings, consumers, unit_of_work, ladder
+        self._types = consumers.by_type
+        self._stems = {name.rsplit(".v", 1)[0] for name in self._types}
+        self._group = settings.service
+        self._forwarder: AIOKafkaProducer | None = None
+
+    async def handle_batch(self, records: Sequence[Record]) -> None:
+        """Raises only when nothing may be passed over: our database or the broker is away."""
+        received = [read for record in records if (read := await self._read(record))]
+        first = [read for read in received if type(read.event) in self._consumers.projections]
+        then = [read for read in received if type(read.event) not in self._consumers.projections]
+        for part in (first, then):
+            if any(type(read.event) in self._consumers.calling_out for read in part):
+                await _lanes(part, self._handle_one)
+            elif part:
+                await self._handle_together(part)
+
+    async def _read(self, record: Record) -> Received | None:
+        """`None` when the record was passed over or routed on."""
+        try:
+            attributes, event = self._decode(record)
+        except (Fatal, Transient) as error:
+            await self._route(record, error)
+            return None
+        if event is None:
+            HANDLED.labels(record.topic, attributes.type, "passed over").inc()
+            return None
+        return Received(record, attributes, event)
+
+    def _decode(self, record: Record) -> tuple[Envelope, Event | None]:
+        try:
+            attributes = Envelope.parse(record.headers)
+        except MalformedEnvelope as error:
+            raise Fatal(str(error)) from error
+        event = self._types.get(attributes.type)
+        if event is None:
+            self._refuse_newer(attributes.type)
+            return attributes, None
+        if record.value is None:
+            raise Fatal(f"{attributes.type} has no value")
+        try:
+            return attributes, event.model_validate_json(record.value)
+        except ValidationError as error:
+            # The errors without their input: a dead letter's headers repeat no data.
+            raise Fatal(
+                "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['type']}" for e in error.errors()[:5])
+            ) from error
+
+    def _refuse_newer(self, name: str) -> None:
+        if name.rsplit(".v", 1)[0] in self._stems:
+            raise NewerVersion(f"{name} is not known here yet", retry_after=self._ladder.tiers[-1].delay)
+
+    async def _handle_together(self, batch: Sequence[Received]) -> None:
+        """One transaction for all. If it fails, one by one, so that one bad record harms no neighbour."""
+        try:
+            async with self._unit_of_work() as work:
+                new = await inbox.claim(work.session, self._group, [read.envelope.id for read in batch])
+                for read in batch:
+                    if read.envelope.id in new:
+                        new.discard(read.envelope.id)
+                        with tracing(read.envelope.traceparent, read.envelope.correlation_id):
+                            await self._transactional(read)(work, read.event)
+        except Exception as error:
+            if is_database_away(error):
+                raise
+            await _lanes(batch, self._handle_one)
+        else:
+            for read in batch:
+                self._count(read, "handled")
+
+    def _transactional(self, read: Received) -> InTransaction:
+        kind = type(read.event)
+        return self._consumers.projections.get(kind) or self._consumers.in_transaction[kind]
+
+    async def _handle_one(self, read: Received) -> None:
+        with tracing(read.envelope.traceparent, read.envelope.correlation_id):
+            try:
+                await self._dispatch(read)
+            except AlreadyHandled:
+                self._count(read, "already handled")
+            except Exception as error:
+                if is_database_away(error):
+                    raise
+                await self._route(read.record, error)
+            else:
+                self._count(read, "handled")
+
+    async def _dispatch(self, read: Received) -> None:
+        delivery = Delivery(read.event, read.envelope.id, self._group, self._unit_of_work)
+        if call_out := self._consumers.calling_out.get(type(read.event)):
+            async with self._unit_of_work() as work:
+                if await inbox.has(work.session, self._group, delivery.event_id):
+                    raise AlreadyHandled(delivery.event_id)
+            await call_out(delivery)
+        else:
+            async with delivery.once() as work:
+                await self._transactional(read)(work, read.event)
+
+    async def _route(self, record: Record, error: Exception) -> None:
+        """To the next tier or the dead letters: the very bytes, with why. Acknowledged by the broker before our offset moves."""
+        hop = next_hop(record, error, self._ladder, self._unit_of_work.clock.now())
+        assert self._forwarder is not None
+        topic = self._settings.topic_prefix + hop.topic
+        await self._forwarder.send_and_wait(topic, value=record.value, key=record.key, headers=list(hop.headers))
+        HANDLED.labels(record.topic, "", "dead letter" if hop.topic == self._ladder.dead_letters else "retried").inc()
+        log.warning("record routed on", to=hop.topic, topic=record.topic, offset=record.offset, exc_info=error)
+
+    def _count(self, read: Received, outcome: str) -> None:
+        HANDLED.labels(read.record.topic, read.envelope.type, outcome).inc()
+
+    async def start(self) -> None:
+        self._forwarder = AIOKafkaProducer(
+            bootstrap_servers=self._settings.kafka_bootstrap,
+            client_id=f"{self._settings.service}-forwarder",
+            enable_idempotence=True,
+            max_request_size=RECORD_MAX_BYTES + FAILURE_HEADERS_MAX_BYTES,
+        )
+        await self._forwarder.start()
+
+    async def stop(self) -> None:
+        if self._forwarder is not None:
+            await self._forwarder.stop()
+
+
+async def _lanes(batch: Sequence[Received], handle_one: Callable[[Received], Awaitable[None]]) -> None:
+    """Keys side by side, each in order; all lanes end before an error surfaces, so none works on beside a repeated batch."""
+    by_key: dict[Any, list[Received]] = {}
+    for read in batch:
+        key = read.record.key if read.record.key is not None else (read.record.topic, read.record.partition)
+        by_key.setdefault(key, []).append(read)
+    places = asyncio.Semaphore(LANES)
+
+    async def lane(reads: list[Received]) -> None:
+        async with places:
+            for read in reads:
+                await handle_one(read)
+
+    for outcome in await asyncio.gather(*map(lane, by_key.values()), return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome

@@ -1,0 +1,106 @@
+"""`/livez`: the loop turns. `/readyz`: this process can do its work, dependency by dependency. `/metrics`: for Prometheus.
+
+Kafka and the providers may be away: then a check warns and the process stays ready, since the outbox holds what waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy import text
+
+from services.chassis.database import Database
+
+MEDIA_TYPE = "application/health+json"
+CHECK_SECONDS = 1.0
+OUTBOX_AGE_WARN_SECONDS = 30.0
+
+Status = Literal["pass", "warn", "fail"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """`severity` is what a failing check makes of the whole: `fail` takes the process out of service, `warn` only tells."""
+
+    probe: Callable[[], Awaitable[str]]
+    severity: Literal["warn", "fail"]
+
+    async def run(self) -> dict[str, Any]:
+        started = time.perf_counter()
+        status: Status = "pass"
+        try:
+            output = await asyncio.wait_for(self.probe(), CHECK_SECONDS)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with it is the answer
+            status, output = self.severity, str(error) or type(error).__name__
+        observed = round((time.perf_counter() - started) * 1000, 1)
+        return {"status": status, "output": output, "observedValue": observed, "observedUnit": "ms"}
+
+
+def database_check(database: Database) -> Check:
+    async def probe() -> str:
+        async with database.engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+        return "answers"
+
+    return Check(probe, "fail")
+
+
+def kafka_check(bootstrap: str) -> Check:
+    async def probe() -> str:
+        host, port = bootstrap.split(",", maxsplit=1)[0].rsplit(":", 1)
+        _, writer = await asyncio.open_connection(host, int(port))
+        writer.close()
+        return "accepts connections"
+
+    return Check(probe, "warn")
+
+
+def outbox_check(database: Database) -> Check:
+    async def probe() -> str:
+        async with database.engine.connect() as connection:
+            found = text("SELECT extract(epoch FROM clock_timestamp() - created_at) FROM outbox ORDER BY seq LIMIT 1")
+            age = float((await connection.execute(found)).scalar() or 0)
+        if age > OUTBOX_AGE_WARN_SECONDS:
+            raise TimeoutError(f"the oldest event waits for {age:.0f} s: is the broker away, or no worker running?")
+        return f"oldest event {age:.1f} s"
+
+    return Check(probe, "warn")
+
+
+def consumers_check(started: asyncio.Event) -> Check:
+    async def probe() -> str:
+        if not started.is_set():
+            raise ConnectionError("consumers have not started: they wait for the broker")
+        return "started"
+
+    return Check(probe, "warn")
+
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/livez")
+async def livez() -> Response:
+    return JSONResponse({"status": "pass"}, media_type=MEDIA_TYPE)
+
+
+@router.get("/readyz")
+async def readyz(request: Request) -> Response:
+    checks: Mapping[str, Check] = request.app.state.checks
+    results = dict(zip(checks, await asyncio.gather(*(check.run() for check in checks.values())), strict=True))
+    found = {result["status"] for result in results.values()}
+    status = "fail" if "fail" in found else "warn" if "warn" in found else "pass"
+    body = {"status": status, "checks": {name: [result] for name, result in results.items()}}
+    return JSONResponse(body, 503 if status == "fail" else 200, media_type=MEDIA_TYPE)
+
+
+@router.get("/metrics")
+async def metrics() -> Response:
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,125 @@
+"""The HTTP application that every service is: problem documents, trace and request ids, limits, metrics, health."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any
+
+import structlog
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+from prometheus_client import Counter, Histogram
+from uuid_utils.compat import uuid7
+
+from services.chassis import problems
+from services.chassis.settings import Settings
+from services.chassis.telemetry import tracing
+
+log = structlog.get_logger()
+
+BODY_MAX_BYTES = 65_536
+_REQUEST_ID = re.compile(r"^[\w.:/+=-]{1,128}$")
+
+REQUESTS = Counter("courtside_http_requests_total", "Requests by route and status", ["method", "route", "status"])
+SECONDS = Histogram("courtside_http_request_seconds", "Time from request to the end of the answer", ["method", "route"])
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class BodyTooLarge(problems.Problem):
+    status = 413
+
+
+def create_app(settings: Settings, title: str, routers: Sequence[APIRouter], **state: Any) -> FastAPI:
+    app = FastAPI(
+        title=title,
+        version="1",
+        docs_url=None,  # the pages load scripts from elsewhere
+        redoc_url=None,
+        telemetry={"tracing": False, "metrics": False},
+        generate_unique_id_function=_operation_id,
+    )
+    for name, value in state.items():
+        setattr(app.state, name, value)
+    app.state.settings = settings
+    problems.install(app)
+    for router in routers:
+        app.include_router(router)
+    app.add_middleware(RequestContext, body_max_bytes=BODY_MAX_BYTES)
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+class RequestContext:
+    """Outermost: gives each request its ids, logs and counts it, and turns away bodies that are too large before reading them."""
+
+    def __init__(self, app: App, body_max_bytes: int) -> None:
+        self.app, self.body_max_bytes = app, body_max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        request_id = headers.get("x-request-id", "")
+        if not _REQUEST_ID.match(request_id):
+            request_id = str(uuid7())
+        with tracing(headers.get("traceparent"), request_id) as traceparent:
+            answer = _Answer(send, request_id, traceparent)
+            if _length(headers) > self.body_max_bytes:
+                too_large = BodyTooLarge(f"A body has at most {self.body_max_bytes} bytes here.")
+                await problems.respond(too_large)(scope, receive, answer.send)
+            else:
+                await self.app(scope, _bounded(receive, self.body_max_bytes), answer.send)
+            answer.record(scope)
+
+
+def _length(headers: dict[str, str]) -> int:
+    length = headers.get("content-length", "0")
+    return int(length) if length.isdigit() else 0
+
+
+def _bounded(receive: Receive, limit: int) -> Receive:
+    """A chunked body has no length to look at beforehand."""
+    read = 0
+
+    async def bounded() -> Message:
+        nonlocal read
+        message = await receive()
+        read += len(message.get("body", b""))
+        if read > limit:
+            raise BodyTooLarge(f"A body has at most {limit} bytes here.")
+        return message
+
+    return bounded
+
+
+class _Answer:
+    def __init__(self, send: Send, request_id: str, traceparent: str) -> None:
+        self._send, self._started = send, time.perf_counter()
+        self._headers = [(b"x-request-id", request_id.encode("latin-1")), (b"traceparent", traceparent.encode())]
+        self._status = 500
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            message["headers"] = [*message.get("headers", []), *self._headers]
+        await self._send(message)
+
+    def record(self, scope: Scope) -> None:
+        """By the route's template, never by the path: ids are no labels."""
+        route = getattr(scope.get("route"), "path", "unmatched")
+        seconds = time.perf_counter() - self._started
+        REQUESTS.labels(scope["method"], route, self._status).inc()
+        SECONDS.labels(scope["method"], route).observe(seconds)
+        if not route.endswith(("/livez", "/readyz", "/metrics")):
+            log.info("request", method=scope["method"], route=route, status=self._status, ms=round(seconds * 1000, 1))

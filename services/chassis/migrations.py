@@ -1,0 +1,53 @@
+"""Alembic, for every service the same: `python -m services.<name> migrate`. A service's `migrations/env.py` is one line of this."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from alembic import command, context
+from alembic.config import Config
+from sqlalchemy import Connection, MetaData, pool, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from services.chassis.database import CHASSIS
+from services.chassis.settings import Settings
+
+SERVICES = Path(__file__).parents[1]
+LOCK_TIMEOUT_MS = 4_000
+"""A migration that cannot have its lock gives up, rather than queue everyone behind it."""
+MIGRATION_LOCK = 0x0C0A_57A2
+"""Two processes that migrate at once take turns."""
+
+
+def config(settings: Settings) -> Config:
+    alembic = Config()
+    alembic.set_main_option("script_location", str(SERVICES / settings.service / "migrations"))
+    alembic.attributes["url"] = settings.sqlalchemy_url()
+    return alembic
+
+
+def upgrade(settings: Settings) -> None:
+    command.upgrade(config(settings), "head")
+
+
+def run_env(*tables: MetaData) -> None:
+    """What alembic runs for each command."""
+    asyncio.run(_connected(context.config.attributes["url"], [CHASSIS, *tables]))
+
+
+async def _connected(url: str, tables: list[MetaData]) -> None:
+    engine = create_async_engine(url, poolclass=pool.NullPool)
+    async with engine.connect() as connection:
+        await connection.run_sync(_migrate, tables)
+    await engine.dispose()
+
+
+def _migrate(connection: Connection, tables: list[MetaData]) -> None:
+    connection.execute(text(f"SET lock_timeout = {LOCK_TIMEOUT_MS}"))
+    connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
+    connection.commit()
+    context.configure(connection=connection, target_metadata=tables, transaction_per_migration=True)
+    with context.begin_transaction():
+        context.run_migrations()
+    connection.commit()

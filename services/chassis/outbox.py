@@ -1,0 +1,101 @@
+"""The transactional outbox: an event is a row of the same commit as the change that it tells of. The relay carries it to Kafka.
+
+The columns are those of Debezium's outbox event router, so that an operator can switch to it: `aggregatetype` is the topic,
+`aggregateid` the key, `payload` the value's bytes. A row is deleted once the broker has it, never updated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Column, DateTime, Identity, LargeBinary, Table, Text, Uuid, insert
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncSession
+from uuid_utils.compat import uuid7
+
+from courtside_contracts.envelope import Envelope, Event
+from courtside_contracts.topics import RECORD_MAX_BYTES
+from services.chassis.database import CHASSIS
+from services.chassis.telemetry import current_correlation_id, current_traceparent
+
+OVERHEAD_BYTES = 4_096
+"""Room for the key, the headers and the batch's own fields beside the value."""
+
+outbox = Table(
+    "outbox",
+    CHASSIS,
+    # CACHE 1, PostgreSQL's default, is needed: the order of `seq` within one aggregate is the order of its commits.
+    Column("seq", BigInteger, Identity(always=True), primary_key=True),
+    Column("id", Uuid, nullable=False),
+    Column("aggregatetype", Text, nullable=False),
+    Column("aggregateid", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("payload", LargeBinary),  # null is a tombstone
+    Column("headers", JSONB, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+)
+
+
+class RecordTooLarge(ValueError):
+    """No topic takes a record of this size; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One record to be published: an event, or bytes that someone else wrote (`payload=None` is a tombstone)."""
+
+    id: UUID
+    topic: str
+    key: str
+    type: str
+    source: str
+    payload: bytes | None
+    time: datetime
+    traceparent: str | None = field(default_factory=current_traceparent)
+    correlation_id: str | None = field(default_factory=current_correlation_id)
+
+    @classmethod
+    def of(cls, event: Event, now: datetime) -> Outgoing:
+        """Under the trace of the request or record that is being worked on."""
+        return cls(uuid7(), event.topic, event.key, event.type, event.source, event.value(), now)
+
+    def headers(self) -> dict[str, str]:
+        """What the relay cannot tell from the other columns."""
+        optional = {"ce_correlationid": self.correlation_id, "traceparent": self.traceparent}
+        return {"ce_source": self.source} | {name: value for name, value in optional.items() if value}
+
+    def row(self) -> dict[str, Any]:
+        if self.payload is not None and len(self.payload) > RECORD_MAX_BYTES - OVERHEAD_BYTES:
+            raise RecordTooLarge(f"{self.type} has {len(self.payload)} bytes")
+        return {
+            "id": self.id,
+            "aggregatetype": self.topic,
+            "aggregateid": self.key,
+            "type": self.type,
+            "payload": self.payload,
+            "headers": self.headers(),
+            "created_at": self.time,
+        }
+
+
+async def write(session: AsyncSession, outgoing: Iterable[Outgoing]) -> None:
+    """One statement, whatever the number of events."""
+    if rows := [record.row() for record in outgoing]:
+        await session.execute(insert(outbox), rows)
+
+
+def envelope(*, id: UUID, type: str, aggregateid: str, headers: dict[str, str], created_at: datetime) -> Envelope:  # noqa: A002
+    """The CloudEvents attributes of a row."""
+    return Envelope(
+        id=str(id),
+        type=type,
+        source=headers["ce_source"],
+        time=created_at,
+        subject=aggregateid,
+        traceparent=headers.get("traceparent"),
+        correlation_id=headers.get("ce_correlationid"),
+    )

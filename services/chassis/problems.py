@@ -1,0 +1,157 @@
+"""Errors over HTTP, as RFC 9457 problem documents.
+
+    Problem
+    ├── BadRequest 400          ├── Conflict 409
+    ├── Unauthorized 401        ├── PreconditionFailed 412
+    ├── Forbidden 403           ├── Invalid 422
+    ├── NotFound 404            └── Unavailable 503
+
+A service's errors are subclasses, named as sentences. A problem never carries the text of an exception that is not one.
+"""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
+
+from services.chassis.retrying import is_database_away
+
+log = structlog.get_logger()
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class Problem(Exception):
+    """`code` is stable and for programs, `detail` is for people; `extras` are members of the document that help to go on."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str]
+    title: ClassVar[str]
+
+    def __init_subclass__(cls) -> None:
+        words = re.findall(r"[A-Z][a-z0-9]*", cls.__name__)
+        cls.code = "-".join(words).lower()
+        cls.title = " ".join(words).capitalize()
+
+    def __init__(self, detail: str, *, headers: dict[str, str] | None = None, **extras: Any) -> None:
+        super().__init__(detail)
+        self.detail, self.headers, self.extras = detail, headers, extras
+
+    def document(self) -> dict[str, Any]:
+        return document(self.status, self.code, self.title, self.detail, **self.extras)
+
+
+class BadRequest(Problem):
+    status = 400
+
+
+class Unauthorized(Problem):
+    status = 401
+
+
+class Forbidden(Problem):
+    status = 403
+
+
+class NotFound(Problem):
+    status = 404
+
+
+class Conflict(Problem):
+    status = 409
+
+
+class PreconditionFailed(Problem):
+    status = 412
+
+
+class Invalid(Problem):
+    status = 422
+
+
+class Unavailable(Problem):
+    """Something that this service needs is away; the same request will do later."""
+
+    status = 503
+
+    def __init__(self, detail: str, *, retry_after_seconds: int = 2, **extras: Any) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after_seconds)}, **extras)
+
+
+class RequestNotValid(Invalid):
+    """The body, a parameter or a header is not what the API describes; `errors` points at each place."""
+
+
+def document(status: int, code: str, title: str, detail: str, **extras: Any) -> dict[str, Any]:
+    return {"type": f"/problems/{code}", "title": title, "status": status, "detail": detail, "code": code, **extras}
+
+
+def respond(problem: Problem) -> JSONResponse:
+    return JSONResponse(problem.document(), problem.status, headers=problem.headers, media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of an application a problem document."""
+    app.add_exception_handler(Problem, _on_problem)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(SQLAlchemyError, _on_failure)
+    app.add_exception_handler(OSError, _on_failure)
+    app.add_exception_handler(Exception, _on_failure)
+
+
+async def _on_problem(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Problem)
+    return respond(error)
+
+
+async def _on_invalid_request(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    errors = [{**_place(found["loc"]), "detail": found["msg"], "code": found["type"]} for found in error.errors()]
+    return respond(RequestNotValid("The request is not what this operation takes.", errors=errors))
+
+
+def _place(location: tuple[str | int, ...]) -> dict[str, str]:
+    """A JSON Pointer into the body, or the name of a parameter, as in RFC 9457's own example."""
+    where, *path = location
+    if where == "body":
+        return {"pointer": "#/" + "/".join(str(step) for step in path if not _is_offset(step, path))}
+    return {"parameter": ".".join(map(str, path)) or str(where)}
+
+
+def _is_offset(step: str | int, path: list[str | int]) -> bool:
+    """A body that is not JSON at all is reported at a byte offset, which is no path."""
+    return isinstance(step, int) and len(path) == 1
+
+
+async def _on_http_exception(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    title = HTTPStatus(error.status_code).phrase
+    body = document(error.status_code, title.lower().replace(" ", "-"), title.capitalize(), str(error.detail))
+    return JSONResponse(body, error.status_code, headers=error.headers, media_type=MEDIA_TYPE)
+
+
+async def _on_failure(_: Request, error: Exception) -> JSONResponse:
+    if is_database_away(error):
+        log.warning("database away", error=type(error).__name__)
+        return respond(DatabaseAway("The database does not answer. Nothing was changed; try again."))
+    log.error("unexpected error", exc_info=error)
+    return respond(
+        InternalError("Something went wrong on our side. It has been logged; nothing about it can be said here.")
+    )
+
+
+class DatabaseAway(Unavailable):
+    pass
+
+
+class InternalError(Problem):
+    status = 500

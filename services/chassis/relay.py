@@ -1,0 +1,188 @@
+"""Carries the outbox to Kafka: in order, one relay at work for each database, and never a row deleted before the broker has it.
+
+A crash can only repeat what was sent, never lose it; consumers know repetitions by the event's id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+import orjson
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaConnectionError, KafkaError
+from prometheus_client import Counter, Gauge
+
+from courtside_contracts.topics import RECORD_MAX_BYTES
+from services.chassis.outbox import envelope
+from services.chassis.settings import Settings
+
+log = structlog.get_logger()
+
+BATCH = 500
+"""Rows of one transaction: some 200 kB, a few ms of work, and the most that a crash sends again."""
+POLL_SECONDS = 0.1
+"""The net under a lost wake-up."""
+STANDBY_SECONDS = 0.5
+"""How soon a standby notices that the active relay is gone."""
+LOCK = 0x0C0A_57A1
+"""The advisory lock of the one active relay; a lock belongs to its database, so services do not meet here."""
+CHANNEL = "courtside_outbox"
+
+PUBLISHED = Counter("courtside_outbox_published_total", "Events that the broker has acknowledged", ["topic"])
+OLDEST_AGE = Gauge("courtside_outbox_oldest_age_seconds", "Age of the oldest event that is not on Kafka yet")
+
+SELECT = """
+SELECT seq, id, aggregatetype, aggregateid, type, payload, headers, created_at
+FROM outbox ORDER BY seq LIMIT $1
+"""
+
+
+class RelayFailed(Exception):
+    """The producer cannot go on, and one rebuilt beside it would send old events behind newer ones: the process must end."""
+
+
+@dataclass
+class Relay:
+    settings: Settings
+    dsn: str
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Publish until told to stop. Comes back by itself from an outage of the database or the broker."""
+        producer = await self._start_producer(stopping)
+        if producer is None:
+            return
+        try:
+            while not stopping.is_set():
+                try:
+                    await self._session(producer, stopping)
+                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                    log.warning("relay lost its database", error=type(error).__name__)
+                    await _wait(stopping, 1.0)
+        finally:
+            # `stop` flushes, and hangs when the broker is away: what it could not send is still in the outbox.
+            with contextlib.suppress(TimeoutError, KafkaError):
+                await asyncio.wait_for(producer.stop(), 2.0)
+
+    async def _session(self, producer: AIOKafkaProducer, stopping: asyncio.Event) -> None:
+        """One connection's life: it listens for wake-ups, and holds the lock batch by batch."""
+        connection = await asyncpg.connect(
+            self.dsn, server_settings={"application_name": f"{self.settings.service}-relay"}
+        )
+        try:
+            await connection.add_listener(CHANNEL, lambda *_: self.woken.set())
+            while not stopping.is_set():
+                self.woken.clear()
+                sent = await self.publish_batch(connection, producer)
+                if sent is None:
+                    await _wait(stopping, STANDBY_SECONDS)
+                elif sent < BATCH:
+                    await _wait(self.woken, POLL_SECONDS)
+        finally:
+            connection.terminate()
+
+    async def publish_batch(self, connection: asyncpg.Connection[Any], producer: AIOKafkaProducer) -> int | None:
+        """Send the oldest rows and delete them. How many, or `None` when another relay is at work."""
+        async with connection.transaction():
+            if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK):
+                return None
+            rows = await connection.fetch(SELECT, BATCH)
+            OLDEST_AGE.set(await _age(connection) if rows else 0)
+            await self._send(producer, rows)
+            await connection.execute("DELETE FROM outbox WHERE seq = ANY($1)", [row["seq"] for row in rows])
+        for row in rows:
+            PUBLISHED.labels(row["aggregatetype"]).inc()
+        return len(rows)
+
+    async def _send(self, producer: AIOKafkaProducer, rows: list[asyncpg.Record]) -> None:
+        """In order, then all acknowledgements without a time-out of our own: an idempotent batch that we gave up would still
+        be sent, and once more by us.
+        """
+        try:
+            futures = [await self._enqueue(producer, row) for row in rows]
+            await asyncio.gather(*futures)
+        except KafkaError as error:
+            raise RelayFailed(type(error).__name__) from error
+
+    async def _enqueue(self, producer: AIOKafkaProducer, row: asyncpg.Record) -> asyncio.Future[Any]:
+        attributes = envelope(
+            id=row["id"],
+            type=row["type"],
+            aggregateid=row["aggregateid"],
+            headers=orjson.loads(row["headers"]),
+            created_at=row["created_at"],
+        )
+        topic, key = self.settings.topic_prefix + row["aggregatetype"], row["aggregateid"].encode()
+        while True:
+            try:
+                return await producer.send(topic, value=row["payload"], key=key, headers=list(attributes.headers()))
+            except KafkaError as error:  # not queued: no metadata of the topic yet, or the buffer is full
+                if not error.retriable:
+                    raise
+                log.warning("relay waits for the broker", topic=topic, error=type(error).__name__)
+
+    async def _start_producer(self, stopping: asyncio.Event) -> AIOKafkaProducer | None:
+        while True:
+            producer = AIOKafkaProducer(
+                bootstrap_servers=self.settings.kafka_bootstrap,
+                client_id=f"{self.settings.service}-relay",
+                enable_idempotence=True,
+                max_request_size=RECORD_MAX_BYTES,
+                max_batch_size=131_072,  # some 300 events: a batch of ours is two or three requests
+            )
+            try:
+                await producer.start()
+            except KafkaConnectionError:
+                await producer.stop()
+                log.warning("relay waits for the broker")
+                if await _wait(stopping, 1.0):
+                    return None
+            else:
+                return producer
+
+
+async def _age(connection: asyncpg.Connection[Any]) -> float:
+    age = await connection.fetchval(
+        "SELECT extract(epoch FROM clock_timestamp() - (SELECT created_at FROM outbox ORDER BY seq LIMIT 1))"
+    )
+    return max(0.0, float(age or 0))
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> bool:
+    try:
+        return await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        return False
+
+
+@dataclass
+class Doorbell:
+    """Wakes the relay of this database after a commit: one `NOTIFY` on a connection of its own, however many commits there were.
+
+    Inside the business transaction `NOTIFY` would serialise all commits of the database; a lost ring costs one poll.
+    """
+
+    dsn: str
+    rung: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def ring(self) -> None:
+        self.rung.set()
+
+    async def run(self) -> None:
+        while True:
+            try:
+                connection = await asyncpg.connect(self.dsn, server_settings={"application_name": "doorbell"})
+                try:
+                    while True:
+                        await self.rung.wait()
+                        self.rung.clear()
+                        await connection.execute(f"NOTIFY {CHANNEL}")
+                finally:
+                    connection.terminate()
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await asyncio.sleep(1.0)

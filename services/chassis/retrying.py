@@ -1,0 +1,165 @@
+"""What becomes of a record that could not be handled: a retry is data, and its next hop is computed.
+
+    failure ── is_database_away ──► nowhere: the partition waits
+            ├─ Transient ─────────► the tier that its attempt number says, dead letters after the last
+            └─ anything else ─────► dead letters at once
+
+Handlers raise `Transient` or `Fatal` and never retry themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import chain, repeat
+
+from aiokafka import ConsumerRecord
+from sqlalchemy.exc import DBAPIError, InterfaceError
+
+from courtside_contracts.envelope import Headers, rfc3339
+from courtside_contracts.topics import LADDER, Tier, dead_letter_topic, retry_topic
+
+ERROR_MAX_CHARS = 1_024
+"""A header must stay small, and a stack trace belongs in the log."""
+
+_SECRET = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+|eyJ[\w-]+\.[\w-]+\.[\w-]+|(?:polar_oat|re|whsec)_\w+")
+_AWAY = re.compile(r"^(08...|57P0[1-5]|53300)$")
+"""SQLSTATE: connection exceptions, a server that is shut down or starts, too many connections."""
+_LOSERS = frozenset({"40001", "40P01", "55P03", "57014"})
+"""SQLSTATE of a transaction that lost to another: serialization, deadlock, lock and statement time-outs."""
+
+
+class Failure(Exception):
+    """Why a record could not be handled."""
+
+
+class Transient(Failure):
+    """May well work later: a time-out, a 429, a 5xx, a profile that has not arrived yet."""
+
+    def __init__(self, reason: str, retry_after: timedelta | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class Fatal(Failure):
+    """Will never work: a person must look at it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """The retry topics of one service, and where a record goes that came to their end."""
+
+    service: str
+    tiers: tuple[Tier, ...] = LADDER
+
+    def with_delays(self, delays: tuple[timedelta, ...] | None) -> Ladder:
+        """The same topics with other waits."""
+        if delays is None:
+            return self
+        tiers = zip(self.tiers, delays, strict=True)
+        return Ladder(self.service, tuple(Tier(tier.name, delay, tier.attempts) for tier, delay in tiers))
+
+    @property
+    def dead_letters(self) -> str:
+        return dead_letter_topic(self.service).name
+
+    def steps(self) -> Iterator[Tier]:
+        """One tier for each attempt: 5s 5s 1m 1m 10m ..."""
+        return chain.from_iterable(repeat(tier, tier.attempts) for tier in self.tiers)
+
+    def topic(self, tier: Tier) -> str:
+        return retry_topic(self.service, tier.name).name
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """Where a record goes next, and with which headers."""
+
+    topic: str
+    headers: Headers
+
+
+def next_hop(record: ConsumerRecord[bytes, bytes], error: Exception, ladder: Ladder, now: datetime) -> Hop:
+    """Pure. Key and value travel as they were received; only the headers of the failure are added or renewed."""
+    attempt = _attempt(record) + 1
+    tier = _tier(attempt, error, ladder)
+    topic = ladder.topic(tier) if tier else ladder.dead_letters
+    return Hop(topic, _with_failure(record, error, attempt, now))
+
+
+def _tier(attempt: int, error: Exception, ladder: Ladder) -> Tier | None:
+    if not is_transient(error):
+        return None
+    left = list(ladder.steps())[attempt - 1 :]
+    wanted = getattr(error, "retry_after", None) or timedelta(0)
+    long_enough = (tier for tier in left if tier.delay >= wanted)
+    return next(long_enough, left[-1] if left else None)
+
+
+def is_transient(error: BaseException) -> bool:
+    if isinstance(error, Transient | TimeoutError | ConnectionError):
+        return True
+    return _sqlstate(error) in _LOSERS
+
+
+def is_database_away(error: BaseException) -> bool:
+    """Our own database cannot be reached: then nothing is forwarded, since forwarding would only burn attempts."""
+    if isinstance(error, InterfaceError | ConnectionRefusedError | ConnectionResetError):
+        return True
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    return bool(_AWAY.match(_sqlstate(error)))
+
+
+def _sqlstate(error: BaseException) -> str:
+    original = error.orig if isinstance(error, DBAPIError) else error
+    return str(getattr(original, "sqlstate", None) or "")
+
+
+def _attempt(record: ConsumerRecord[bytes, bytes]) -> int:
+    """How often this record has failed so far. A header that is no number counts as none: it is not ours."""
+    value = first_headers(record.headers).get("x-attempt", b"0")
+    return int(value) if value.isdigit() and len(value) < 6 else 0  # noqa: PLR2004 - five digits: far past any ladder
+
+
+def _with_failure(record: ConsumerRecord[bytes, bytes], error: Exception, attempt: int, now: datetime) -> Headers:
+    known = first_headers(record.headers)
+    origin = {
+        "x-original-topic": record.topic.encode(),
+        "x-original-partition": str(record.partition).encode(),
+        "x-original-offset": str(record.offset).encode(),
+        "x-original-timestamp": str(record.timestamp).encode(),
+        "x-first-failure-at": rfc3339(now).encode(),
+    }
+    renewed = {
+        "x-attempt": str(attempt).encode(),
+        "x-error-class": type(error).__name__.encode(),
+        "x-error-message": scrub(str(error)).encode(errors="replace"),
+    }
+    kept = tuple((name, value) for name, value in record.headers if name not in renewed)
+    added = tuple((name, value) for name, value in origin.items() if name not in known)
+    return (*kept, *added, *renewed.items())
+
+
+def first_headers(headers: Iterable[tuple[str, bytes | None]]) -> Mapping[str, bytes]:
+    """Each header's first value; bytes, since a sender may write anything."""
+    found: dict[str, bytes] = {}
+    for name, value in headers:
+        found.setdefault(name, value or b"")
+    return found
+
+
+def scrub(message: str) -> str:
+    """Without addresses, tokens and secrets, and short enough for a header."""
+    return _SECRET.sub("***", message)[:ERROR_MAX_CHARS]
+
+
+async def in_place(stopping: asyncio.Event, seconds: float) -> None:
+    """Wait before the same batch comes again, but no longer than the process lives."""
+    try:
+        await asyncio.wait_for(stopping.wait(), seconds)
+    except TimeoutError:
+        return

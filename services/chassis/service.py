@@ -1,0 +1,215 @@
+"""A process of a service: `python -m services.<name> [api|worker|all|migrate]`.
+
+`api` serves HTTP and writes the outbox. `worker` runs relay and consumers and serves health. `all` is both, for a laptop.
+SIGTERM drains: no new work, what runs is finished and committed, then the process leaves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+import uvicorn
+import uvloop
+from aiokafka.errors import KafkaError
+from fastapi import APIRouter
+from pydantic import ValidationError
+
+from services.chassis import health, http, logging, migrations
+from services.chassis.auth import TokenVerifier
+from services.chassis.clock import DatabaseClock
+from services.chassis.consuming import Consumers, Pipeline
+from services.chassis.database import Database
+from services.chassis.relay import Doorbell, Relay
+from services.chassis.retrying import Ladder
+from services.chassis.settings import Settings
+from services.chassis.subscribing import Subscription, make_broker
+from services.chassis.unit_of_work import UnitOfWorkFactory
+
+log = structlog.get_logger()
+
+ROLES = ("api", "worker", "all", "migrate")
+PROVIDER_BATCH, DATABASE_BATCH = 32, 500
+"""Records of one batch, so that it ends well within the drain: 16 provider calls at once, or rows of one transaction."""
+
+
+@dataclass(frozen=True)
+class Chassis:
+    """What a service is built on."""
+
+    settings: Settings
+    database: Database
+    clock: DatabaseClock
+    unit_of_work: UnitOfWorkFactory
+    doorbell: Doorbell
+
+
+@dataclass(frozen=True)
+class Service:
+    """What a service is: its routes, its consumers, and what it must close at the end."""
+
+    title: str
+    routers: Sequence[APIRouter] = ()
+    consumers: Consumers = field(default_factory=Consumers)
+    state: dict[str, Any] = field(default_factory=dict)
+    """What the routes need, by name, as attributes of `request.app.state`."""
+    close: Callable[[], Awaitable[None]] | None = None
+
+
+def main(read_settings: Callable[[], Settings], build: Callable[[Chassis], Service]) -> None:
+    role = sys.argv[1] if len(sys.argv) > 1 else "all"
+    if role not in ROLES or len(sys.argv) > 2:  # noqa: PLR2004
+        sys.exit(_usage(f"unknown role {role!r}"))
+    try:
+        settings = read_settings()
+    except ValidationError as error:
+        sys.exit(_usage("; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())))
+    logging.configure(settings.service, settings.log_level)
+    if role == "migrate":
+        migrations.upgrade(settings)
+    else:
+        sys.exit(uvloop.run(Process(settings, build, role).run()))
+
+
+def _usage(message: str) -> int:
+    print(f"{message}. Usage: python -m services.<name> [{'|'.join(ROLES)}]", file=sys.stderr)  # noqa: T201
+    return 2
+
+
+class Process:
+    def __init__(self, settings: Settings, build: Callable[[Chassis], Service], role: str) -> None:
+        self.settings, self.build, self.role = settings, build, role
+        self.stopping = asyncio.Event()
+        self.consuming = asyncio.Event()
+
+    async def run(self) -> int:
+        """Until SIGTERM, or until a part fails for good. The exit code: 0 or 1."""
+        for name in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(name, self.stopping.set)
+        chassis = await self._chassis()
+        service = self.build(chassis)
+        try:
+            return await self._supervise([asyncio.create_task(part) for part in self._parts(chassis, service)])
+        finally:
+            if service.close:
+                await service.close()
+            await chassis.database.close()
+
+    async def _chassis(self) -> Chassis:
+        database, clock = await Database.open(self.settings), DatabaseClock()
+        doorbell = Doorbell(self.settings.database_url.get_secret_value())
+        return Chassis(self.settings, database, clock, UnitOfWorkFactory(database, clock, doorbell.ring), doorbell)
+
+    def _parts(self, chassis: Chassis, service: Service) -> Iterator[Awaitable[None]]:
+        works = self.role in ("worker", "all")
+        yield self._serve(chassis, service, works=works)
+        yield chassis.clock.keep(chassis.database)
+        yield chassis.doorbell.run()
+        if works:
+            yield Relay(self.settings, self.settings.database_url.get_secret_value()).run(self.stopping)
+            yield self._consume(chassis, service.consumers)
+
+    async def _supervise(self, parts: list[asyncio.Task[None]]) -> int:
+        """A part that fails takes the process with it: a supervisor starts a fresh one."""
+        stopped = asyncio.create_task(self.stopping.wait())
+        await asyncio.wait(
+            [stopped, *parts], return_when=asyncio.FIRST_EXCEPTION if not parts else asyncio.FIRST_COMPLETED
+        )
+        failed = [part for part in parts if part.done() and not part.cancelled() and part.exception()]
+        for part in failed:
+            log.critical("a part of the process failed", exc_info=part.exception())
+        self.stopping.set()
+        await asyncio.wait(parts, timeout=self.settings.drain_seconds)
+        for part in parts:
+            part.cancel()
+        await asyncio.gather(*parts, return_exceptions=True)
+        return 1 if failed else 0
+
+    async def _serve(self, chassis: Chassis, service: Service, *, works: bool) -> None:
+        serves = self.role in ("api", "all")
+        checks = {
+            "database": health.database_check(chassis.database),
+            "kafka": health.kafka_check(self.settings.kafka_bootstrap),
+            "outbox": health.outbox_check(chassis.database),
+        }
+        if works:
+            checks["consumers"] = health.consumers_check(self.consuming)
+        app = http.create_app(
+            self.settings,
+            service.title,
+            [*(service.routers if serves else ()), health.router],
+            checks=checks,
+            chassis=chassis,
+            verifier=TokenVerifier(self.settings),
+            **service.state,
+        )
+        server = _Server(
+            uvicorn.Config(
+                app,
+                host=self.settings.http_host,
+                port=self.settings.http_port,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=int(self.settings.drain_seconds),
+            )
+        )
+        serving = asyncio.create_task(server.serve())
+        await asyncio.wait([serving, asyncio.create_task(self.stopping.wait())], return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        await serving
+
+    async def _consume(self, chassis: Chassis, consumers: Consumers) -> None:
+        """Start when the broker answers, then work until told to stop."""
+        if not consumers.topics:
+            return await self._until_stopped()
+        while not self.stopping.is_set():
+            pipeline = Pipeline(self.settings, consumers, chassis.unit_of_work, self._ladder())
+            broker = make_broker(self.settings.kafka_bootstrap, self.settings.service)
+            self._subscribe(broker, pipeline, consumers)
+            try:
+                await pipeline.start()
+                await broker.start()
+            except KafkaError:
+                log.warning("consumers wait for the broker")
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self.stopping.wait(), 1.0)
+            else:
+                self.consuming.set()
+                await self._until_stopped()
+            finally:
+                await broker.stop()
+                await pipeline.stop()
+
+    async def _until_stopped(self) -> None:
+        await self.stopping.wait()
+
+    def _ladder(self) -> Ladder:
+        return Ladder(self.settings.service).with_delays(self.settings.retry_delays)
+
+    def _subscribe(self, broker: Any, pipeline: Pipeline, consumers: Consumers) -> None:
+        """The main topics in one group, and each tier in a group of its own, so that their rebalances keep apart."""
+        prefix, ladder = self.settings.topic_prefix, self._ladder()
+        max_records = PROVIDER_BATCH if consumers.calling_out else DATABASE_BATCH
+        common: dict[str, Any] = {"stopping": self.stopping, "max_records": max_records}
+        group = prefix + self.settings.service
+        Subscription(
+            broker, [prefix + topic.name for topic in consumers.topics], group, pipeline.handle_batch, **common
+        )
+        for tier in ladder.tiers:
+            name = prefix + ladder.topic(tier)
+            Subscription(broker, [name], name, pipeline.handle_batch, delay=tier.delay, **common)
+
+
+class _Server(uvicorn.Server):
+    """Signals are the process's business: it drains its consumers too."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield

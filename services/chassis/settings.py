@@ -1,0 +1,46 @@
+"""What every service is told by its environment. A service's own settings add to these, under the service's prefix."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Read from variables such as `BOOKING_HTTP_PORT`. A wrong or missing one ends the process with one line each and exit code 2."""
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+
+    service: ClassVar[str]
+    """The service's name: also its consumer group, its database role and the stem of its retry topics."""
+
+    environment: Literal["local", "test", "production"] = "local"
+    database_url: SecretStr
+    """`postgresql://role:password@host:port/database`"""
+    database_pool_size: int = Field(default=10, ge=2, le=100)
+    kafka_bootstrap: str = "127.0.0.1:19092"
+    topic_prefix: str = ""
+    """Put before every topic and group, so that several installations share one cluster."""
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=8000, ge=1, le=65535)
+    public_url: str = "http://127.0.0.1:8000"
+    """Where clients reach this service, without a trailing slash."""
+    drain_seconds: float = Field(default=15, gt=0)
+    """How long a process that was told to stop may finish what runs."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    jwks_file: Path | None = None
+    """The public keys that sign bearer tokens; `jwks_url` where an identity provider publishes them."""
+    jwks_url: str | None = None
+    token_issuer: str = "https://courtside.local/"  # noqa: S105 - an issuer is no secret
+    token_audience: str = "courtside"  # noqa: S105
+
+    retry_delays: tuple[timedelta, ...] | None = None
+    """Shorter waits for tests, one for each tier, as ISO 8601 durations or seconds; the ladder's own when not given."""
+
+    def sqlalchemy_url(self) -> str:
+        return self.database_url.get_secret_value().replace("postgresql://", "postgresql+asyncpg://", 1)

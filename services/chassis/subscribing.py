@@ -1,0 +1,223 @@
+"""FastStream's batch subscribers, wired so that nothing is lost: raw bytes in, one acknowledgement for each batch, nothing asleep.
+
+Every oddity here was seen on a real broker; `docs/decisions/0003-batch-subscribers.md` says which.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Any, TypeAlias
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import (
+    ConsumerStoppedError,
+    CorruptRecordException,
+    IllegalStateError,
+    KafkaError,
+    UnsupportedCodecError,
+)
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+
+from services.chassis.retrying import in_place
+
+log = structlog.get_logger()
+
+Record: TypeAlias = "ConsumerRecord[bytes, bytes]"
+HandleBatch = Callable[[Sequence[Record]], Awaitable[None]]
+
+DRAIN_SECONDS = 25
+"""A running batch ends and commits before its partitions are given up: less than `rebalance_timeout_ms`, more than a batch."""
+BACKOFF_SECONDS = 1.0
+"""Before a batch that failed as a whole comes again; FastStream itself would redeliver 2,900 times a second."""
+
+CONSUMER: dict[str, Any] = {
+    "auto_offset_reset": "earliest",
+    "batch_timeout_ms": 20,  # FastStream sleeps this again after an empty poll: the default of 200 was 394 ms at the 99th percentile
+    "rebalance_timeout_ms": 30_000,
+    "session_timeout_ms": 10_000,
+    "heartbeat_interval_ms": 1_000,  # a rebalance is noticed at the next heartbeat
+    "max_poll_interval_ms": 300_000,
+}
+
+
+def make_broker(bootstrap: str, service: str) -> KafkaBroker:
+    return KafkaBroker(
+        bootstrap,
+        client_id=service,
+        apply_types=False,
+        allow_auto_create_topics=False,
+        graceful_timeout=DRAIN_SECONDS,
+        log_level=logging.DEBUG,
+    )
+
+
+class Subscription:
+    """One FastStream subscriber and the aiokafka consumer behind it."""
+
+    def __init__(
+        self,
+        broker: KafkaBroker,
+        topics: Sequence[str],
+        group: str,
+        handle_batch: HandleBatch,
+        *,
+        stopping: asyncio.Event,
+        max_records: int,
+        delay: timedelta | None = None,
+    ) -> None:
+        """`delay` makes it a retry tier: a record is handled once it has lain in its topic for that long, never before."""
+        self._handle = handle_batch if delay is None else self._when_due(handle_batch, delay.total_seconds())
+        self._stopping = stopping
+        self._seen: object = None
+        self.subscriber: Any = broker.subscriber(
+            *topics,
+            group_id=group,
+            batch=True,
+            max_records=max_records,
+            ack_policy=AckPolicy.NACK_ON_ERROR,
+            parser=_raw_parser,
+            decoder=_raw_decoder,
+            listener=_Membership(self),
+            **CONSUMER,
+        )
+        self.subscriber(self._on_batch)
+
+    @property
+    def consumer(self) -> AIOKafkaConsumer:
+        return self.subscriber.consumer
+
+    async def _on_batch(self, records: Sequence[Record]) -> None:
+        """Returns: the batch is committed. Raises: all of it comes again, after a wait."""
+        try:
+            await self._handle(records)
+        except Exception as error:
+            log.warning("batch will be repeated", error=type(error).__name__, records=len(records), exc_info=error)
+            await in_place(self._stopping, BACKOFF_SECONDS)
+            raise
+
+    def _when_due(self, handle_batch: HandleBatch, delay_seconds: float) -> HandleBatch:
+        async def gated(records: Sequence[Record]) -> None:
+            due, held = _split(records, time.time(), delay_seconds)
+            if due:
+                await handle_batch(due)
+            for partition, (offset, at) in held.items():
+                self._hold_back(partition, offset, at)
+
+        return gated
+
+    def _hold_back(self, partition: TopicPartition, offset: int, at: float) -> None:
+        """Seek to the first record that is not due and pause its partition until it is: the commit stores this position."""
+        if partition in self.consumer.assignment():
+            self.consumer.seek(partition, offset)
+            self.consumer.pause(partition)
+            wait_seconds = max(0.0, at - time.time()) + 0.001
+            asyncio.get_running_loop().call_later(wait_seconds, self._resume, partition)
+
+    def _resume(self, partition: TopicPartition) -> None:
+        if partition in self.consumer.assignment():
+            self.consumer.resume(partition)
+
+    async def drain(self) -> None:
+        await self.subscriber.lock.wait_release(DRAIN_SECONDS)
+
+    def guard(self) -> None:
+        """FastStream makes a new consumer at each start; each is guarded once."""
+        if self._seen is not self.consumer:
+            self._seen = self.consumer
+            _isolate(self.consumer)
+
+
+def _split(
+    records: Sequence[Record], now: float, delay_seconds: float
+) -> tuple[list[Record], dict[TopicPartition, tuple[int, float]]]:
+    """What is due, and for each partition the first record that is not. The broker's append time grows within a partition."""
+    due: list[Record] = []
+    held: dict[TopicPartition, tuple[int, float]] = {}
+    for record in records:
+        partition, at = TopicPartition(record.topic, record.partition), record.timestamp / 1000 + delay_seconds
+        if partition in held:
+            continue
+        if at <= now:
+            due.append(record)
+        else:
+            held[partition] = (record.offset, at)
+    return due, held
+
+
+async def _raw_parser(batch: Any, original: Any) -> Any:
+    """Total: a header that is not UTF-8 never reaches FastStream's own decoding, which would lose the whole batch."""
+    message = await original(tuple(dataclasses.replace(record, headers=()) for record in batch))
+    message.raw_message = batch
+    return message
+
+
+async def _raw_decoder(message: Any) -> Any:
+    return message.raw_message
+
+
+class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+    def __init__(self, subscription: Subscription) -> None:
+        self._subscription = subscription
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        if revoked:
+            await self._subscription.drain()
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        del assigned
+        self._subscription.guard()
+
+
+def _isolate(consumer: AIOKafkaConsumer) -> None:
+    """A record that aiokafka itself cannot decode costs none of its neighbours.
+
+    `getmany` drops what it had drained from healthy partitions when one record of another raises, with their positions advanced:
+    the next commit would lose them. So the positions are put back, and the partition at fault is found and paused.
+    """
+    getmany = consumer.getmany
+
+    async def safe(*partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None) -> Any:
+        positions: dict[TopicPartition, int] = {}
+        try:
+            positions = {partition: await consumer.position(partition) for partition in consumer.assignment()}
+            return await getmany(*partitions, timeout_ms=timeout_ms, max_records=max_records)
+        except (ConsumerStoppedError, IllegalStateError):
+            raise
+        except Exception as error:
+            for partition, offset in positions.items():
+                if partition in consumer.assignment():
+                    consumer.seek(partition, offset)
+            if not _undecodable(error):
+                raise  # trouble with the group or the broker: FastStream logs it and waits 5 s
+            await _pause_at_fault(consumer, getmany, positions)
+            return {}
+
+    consumer.getmany = safe
+
+
+async def _pause_at_fault(consumer: AIOKafkaConsumer, getmany: Any, positions: dict[TopicPartition, int]) -> None:
+    for partition, offset in positions.items():
+        if partition not in consumer.assignment() or partition in consumer.paused():
+            continue
+        try:
+            await getmany(partition, timeout_ms=1000)
+        except Exception as error:
+            if not _undecodable(error):
+                raise
+            consumer.pause(partition)
+            log.exception(
+                "partition paused at a record that cannot be decoded", partition=str(partition), offset=offset
+            )
+        if partition in consumer.assignment():
+            consumer.seek(partition, offset)
+
+
+def _undecodable(error: Exception) -> bool:
+    return not isinstance(error, KafkaError) or isinstance(error, CorruptRecordException | UnsupportedCodecError)

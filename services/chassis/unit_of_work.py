@@ -1,0 +1,49 @@
+"""One message or request, one transaction: rows and outbox are committed together at the edge, and nobody else commits."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from courtside_contracts.envelope import Event
+from services.chassis import outbox
+from services.chassis.clock import Clock
+from services.chassis.database import Database
+from services.chassis.outbox import Outgoing
+
+
+@dataclass
+class UnitOfWork:
+    """An open transaction. `now` is one instant for all that happens in it."""
+
+    session: AsyncSession
+    now: datetime
+    outgoing: list[Outgoing] = field(default_factory=list)
+
+    def publish(self, event: Event) -> None:
+        """Tell of a fact when, and only when, this transaction commits."""
+        self.outgoing.append(Outgoing.of(event, self.now))
+
+
+@dataclass(frozen=True)
+class UnitOfWorkFactory:
+    """`async with unit_of_work() as work:` commits when the block ends, and rolls everything back when it raises."""
+
+    database: Database
+    clock: Clock
+    wake_relay: Callable[[], None]
+
+    @asynccontextmanager
+    async def __call__(self) -> AsyncIterator[UnitOfWork]:
+        async with self.database.sessions() as session, session.begin():
+            work = UnitOfWork(session, self.clock.now())
+            yield work
+            # Rows first: an event must find its aggregate's row locked, so that `seq` follows `version`.
+            await session.flush()
+            await outbox.write(session, work.outgoing)
+        if work.outgoing:
+            self.wake_relay()
