@@ -63,7 +63,7 @@ class Delivery(Generic[E]):
 
 
 class AlreadyHandled(Exception):
-    """This event's effect is there; nothing is left to do."""
+    """The event's effect is there; nothing is left to do."""
 
 
 InTransaction = Callable[[UnitOfWork, Any], Awaitable[None]]

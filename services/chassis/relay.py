@@ -100,8 +100,9 @@ class Relay:
         return len(rows)
 
     async def _send(self, producer: AIOKafkaProducer, rows: list[asyncpg.Record]) -> None:
-        """In order, then all acknowledgements without a time-out of our own: an idempotent batch that we gave up would still
-        be sent, and once more by us.
+        """In order, then all acknowledgements.
+
+        Without a time-out of our own: an idempotent batch that we gave up would still be sent, and then once more by us.
         """
         try:
             futures = [await self._enqueue(producer, row) for row in rows]
@@ -120,11 +121,15 @@ class Relay:
         topic, key = self.settings.topic_prefix + row["aggregatetype"], row["aggregateid"].encode()
         while True:
             try:
-                return await producer.send(topic, value=row["payload"], key=key, headers=list(attributes.headers()))
+                acknowledged: asyncio.Future[Any] = await producer.send(
+                    topic, value=row["payload"], key=key, headers=list(attributes.headers())
+                )
             except KafkaError as error:  # not queued: no metadata of the topic yet, or the buffer is full
                 if not error.retriable:
                     raise
                 log.warning("relay waits for the broker", topic=topic, error=type(error).__name__)
+            else:
+                return acknowledged
 
     async def _start_producer(self, stopping: asyncio.Event) -> AIOKafkaProducer | None:
         while True:

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -106,7 +106,7 @@ class Process:
         doorbell = Doorbell(self.settings.database_url.get_secret_value())
         return Chassis(self.settings, database, clock, UnitOfWorkFactory(database, clock, doorbell.ring), doorbell)
 
-    def _parts(self, chassis: Chassis, service: Service) -> Iterator[Awaitable[None]]:
+    def _parts(self, chassis: Chassis, service: Service) -> Iterator[Coroutine[Any, Any, None]]:
         works = self.role in ("worker", "all")
         yield self._serve(chassis, service, works=works)
         yield chassis.clock.keep(chassis.database)
@@ -118,9 +118,7 @@ class Process:
     async def _supervise(self, parts: list[asyncio.Task[None]]) -> int:
         """A part that fails takes the process with it: a supervisor starts a fresh one."""
         stopped = asyncio.create_task(self.stopping.wait())
-        await asyncio.wait(
-            [stopped, *parts], return_when=asyncio.FIRST_EXCEPTION if not parts else asyncio.FIRST_COMPLETED
-        )
+        await asyncio.wait([stopped, *parts], return_when=asyncio.FIRST_COMPLETED)
         failed = [part for part in parts if part.done() and not part.cancelled() and part.exception()]
         for part in failed:
             log.critical("a part of the process failed", exc_info=part.exception())
@@ -168,7 +166,8 @@ class Process:
     async def _consume(self, chassis: Chassis, consumers: Consumers) -> None:
         """Start when the broker answers, then work until told to stop."""
         if not consumers.topics:
-            return await self._until_stopped()
+            await self.stopping.wait()
+            return
         while not self.stopping.is_set():
             pipeline = Pipeline(self.settings, consumers, chassis.unit_of_work, self._ladder())
             broker = make_broker(self.settings.kafka_bootstrap, self.settings.service)
@@ -182,13 +181,10 @@ class Process:
                     await asyncio.wait_for(self.stopping.wait(), 1.0)
             else:
                 self.consuming.set()
-                await self._until_stopped()
+                await self.stopping.wait()
             finally:
                 await broker.stop()
                 await pipeline.stop()
-
-    async def _until_stopped(self) -> None:
-        await self.stopping.wait()
 
     def _ladder(self) -> Ladder:
         return Ladder(self.settings.service).with_delays(self.settings.retry_delays)
