@@ -1,0 +1,1 @@
+"""Owns users, venues, courts, bookings and blocked slots."""

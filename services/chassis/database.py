@@ -61,7 +61,7 @@ class Database:
         self.pool.terminate()
 
 
-class StatelessConnection(asyncpg.Connection[asyncpg.Record]):
+class StatelessConnection(asyncpg.Connection):
     """A connection that carries no session state from one use to the next, and so is not reset when it is given back.
 
     The reset is a round trip of its own: a third of a hold's cost. Use the pool for single statements and plain transactions only;

@@ -35,6 +35,8 @@ from services.chassis.unit_of_work import UnitOfWorkFactory
 log = structlog.get_logger()
 
 ROLES = ("api", "worker", "all", "migrate")
+
+Command = Callable[[Settings], Coroutine[Any, Any, None]]
 PROVIDER_BATCH, DATABASE_BATCH = 32, 500
 """Records of one batch, so that it ends well within the drain: 16 provider calls at once, or rows of one transaction."""
 
@@ -62,17 +64,23 @@ class Service:
     close: Callable[[], Awaitable[None]] | None = None
 
 
-def main(read_settings: Callable[[], Settings], build: Callable[[Chassis], Service]) -> None:
+def main(read_settings: type[Settings], build: Callable[[Chassis], Service], **commands: Command) -> None:
+    """`commands` are further words for the command line: they run and end."""
     role = sys.argv[1] if len(sys.argv) > 1 else "all"
-    if role not in ROLES or len(sys.argv) > 2:  # noqa: PLR2004
+    if role not in (*ROLES, *commands) or len(sys.argv) > 2:  # noqa: PLR2004
         sys.exit(_usage(f"unknown role {role!r}"))
     try:
         settings = read_settings()
     except ValidationError as error:
-        sys.exit(_usage("; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())))
+        prefix = read_settings.model_config["env_prefix"]
+        sys.exit(
+            _usage("; ".join(f"{prefix}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()))
+        )
     logging.configure(settings.service, settings.log_level)
     if role == "migrate":
         migrations.upgrade(settings)
+    elif role in commands:
+        uvloop.run(commands[role](settings))
     else:
         sys.exit(uvloop.run(Process(settings, build, role).run()))
 

@@ -54,6 +54,7 @@ def make_broker(bootstrap: str, service: str) -> KafkaBroker:
         apply_types=False,
         allow_auto_create_topics=False,
         graceful_timeout=DRAIN_SECONDS,
+        logger=logging.getLogger("faststream"),
         log_level=logging.DEBUG,
     )
 

@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+from courtside_contracts.payment import PaymentCheckoutOpened, PaymentSucceeded
+from services.booking.bookings import mutations
+from services.booking.venues.queries import Catalogue
+from services.chassis.unit_of_work import UnitOfWork
+
+
+async def show_checkout(work: UnitOfWork, event: PaymentCheckoutOpened) -> None:
+    await mutations.show_checkout(work, event.booking_id, event.checkout_url)
+
+
+async def confirm(catalogue: Catalogue, work: UnitOfWork, event: PaymentSucceeded) -> None:
+    await mutations.confirm(work, catalogue, event)

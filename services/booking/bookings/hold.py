@@ -1,0 +1,119 @@
+"""Holding a slot: one statement when it succeeds; only a refusal looks further, for holds that are over or for the reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Literal
+
+import asyncpg
+import orjson
+import stamina
+
+from courtside_contracts.booking import BookingHeld
+from services.booking.availability.queries import free_slots_of
+from services.booking.bookings.domain import ActiveBookingLimit, Booking, SlotAlreadyTaken
+from services.booking.bookings.events import tell
+from services.booking.bookings.mutations import expire_overdue
+from services.booking.bookings.representation import represent
+from services.booking.venues.domain import Court, Venue
+from services.booking.venues.queries import Catalogue
+from services.chassis.idempotency import IdempotencyKey, Replay, replay
+from services.chassis.outbox import Outgoing
+from services.chassis.service import Chassis
+
+STATEMENT = files(__package__).joinpath("hold.sql").read_text()
+REFUSED = "CS001"
+"""The SQLSTATE of the function `refuse_hold`; its message is one of `Refusal`."""
+SUGGESTIONS = 3
+
+Outcome = Literal["held", "key seen", "slot taken", "no seat", "seat race"]
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A hold that is ready to be written: the booking, its event and the answer are known beforehand, only its luck is not."""
+
+    booking: Booking
+    venue: Venue
+    court: Court
+    key: IdempotencyKey | None
+
+    async def place(self, chassis: Chassis, catalogue: Catalogue) -> bytes | Replay:
+        """The answer's body, as bytes; or the answer of the first request with this idempotency key."""
+        for _ in range(self.venue.max_active_bookings + 2):
+            outcome = await self._try(chassis.database.pool)
+            if outcome == "held":
+                chassis.doorbell.ring()
+                return self.body
+            if outcome == "key seen" and self.key is not None:
+                return await replay(chassis.database, self.key)
+            if outcome != "seat race" and not await expire_overdue(
+                chassis.unit_of_work, catalogue, self.booking, outcome
+            ):
+                break
+        if outcome == "slot taken":
+            raise await self._slot_taken(chassis)
+        raise ActiveBookingLimit(
+            f"You have {self.venue.max_active_bookings} active bookings, which is the club's limit. "
+            "Cancel one, or let an unpaid hold run out.",
+            limit=self.venue.max_active_bookings,
+        )
+
+    @property
+    def body(self) -> bytes:
+        return orjson.dumps(represent(self.booking, self.venue, self.court))
+
+    @stamina.retry(on=(asyncpg.DeadlockDetectedError, asyncpg.SerializationError), attempts=3, wait_max=0.5)
+    async def _try(self, pool: asyncpg.Pool[asyncpg.Record]) -> Outcome:
+        try:
+            outcome: Outcome = await pool.fetchval(STATEMENT, *self._arguments())
+        except asyncpg.PostgresError as error:
+            if error.sqlstate != REFUSED:
+                raise
+            return str(error)  # type: ignore[return-value]  # one of the five: the statement has no other
+        return outcome
+
+    def _arguments(self) -> tuple[object, ...]:
+        booking, key = self.booking, self.key
+        row = Outgoing.of(tell(BookingHeld, booking, self.venue, self.court), booking.created_at).row()
+        return (
+            booking.user_id,
+            key.key if key else None,
+            key.request_hash if key else None,
+            self.body,
+            booking.created_at,
+            booking.court_id,
+            booking.starts_at,
+            booking.ends_at,
+            booking.id,
+            self.venue.max_active_bookings,
+            booking.venue_id,
+            booking.price_minor,
+            booking.currency,
+            booking.cancellation_window_hours,
+            booking.hold_expires_at,
+            row["id"],
+            row["aggregatetype"],
+            row["aggregateid"],
+            row["type"],
+            row["payload"],
+            orjson.dumps(row["headers"]).decode(),
+        )
+
+    async def _slot_taken(self, chassis: Chassis) -> SlotAlreadyTaken:
+        free = await free_slots_of(
+            chassis.database,
+            self.venue,
+            self.court,
+            after=self.booking.starts_at,
+            now=chassis.clock.now(),
+            limit=SUGGESTIONS,
+        )
+        return SlotAlreadyTaken(
+            f"{self.court.name} is taken at that time.",
+            court_id=str(self.court.id),
+            starts_at=self.venue.local(self.booking.starts_at).isoformat(),
+            ends_at=self.venue.local(self.booking.ends_at).isoformat(),
+            next_free_slots=[self.venue.local(slot.starts_at).isoformat() for slot in free],
+        )

@@ -1,0 +1,73 @@
+"""The rows that a race is decided by. The names of the constraints are in `REFUSALS` or stand in an alert."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import TSTZRANGE, ExcludeConstraint
+
+from services.booking.bookings.domain import Booking
+from services.booking.metadata import mapping, metadata
+
+bookings = Table(
+    "bookings",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("court_id", ForeignKey("courts.id"), nullable=False),
+    Column("venue_id", ForeignKey("venues.id"), nullable=False),
+    Column("user_id", ForeignKey("users.id"), nullable=False),
+    Column("starts_at", DateTime(timezone=True), nullable=False),
+    Column("ends_at", DateTime(timezone=True), nullable=False),
+    Column("status", Text, nullable=False),
+    Column("seat", SmallInteger, nullable=False),
+    Column("price_minor", Integer, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("cancellation_window_hours", SmallInteger, nullable=False),
+    Column("hold_expires_at", DateTime(timezone=True)),
+    Column("checkout_url", Text),
+    Column("order_id", Text),
+    Column("version", Integer, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    CheckConstraint("status IN ('held', 'confirmed', 'cancelled', 'expired', 'completed')", name="status_is_known"),
+    CheckConstraint("starts_at < ends_at", name="ends_after_start"),
+    CheckConstraint("price_minor >= 0", name="price_not_negative"),
+    CheckConstraint("(status = 'held') = (hold_expires_at IS NOT NULL) OR status = 'expired'", name="hold_has_an_end"),
+    # Taking a seat, never counting bookings: the limit holds under any race.
+    Index(
+        "bookings_one_seat_each",
+        "user_id",
+        "seat",
+        unique=True,
+        postgresql_where=text("status IN ('held', 'confirmed')"),
+    ),
+    Index("bookings_by_date", "starts_at"),
+    Index("bookings_by_user_id", "user_id"),
+    Index("bookings_by_court_id", "court_id"),
+)
+
+court_occupancy = Table(
+    "court_occupancy",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("court_id", ForeignKey("courts.id"), nullable=False),
+    Column("during", TSTZRANGE, nullable=False),
+    Column("booking_id", ForeignKey("bookings.id"), unique=True),
+    # Bookings and blocks under one constraint, since an exclusion cannot span two tables. A row is there while the claim is live.
+    ExcludeConstraint(("court_id", "="), ("during", "&&"), name="court_occupancy_no_overlap", using="gist"),
+)
+
+mapping.map_imperatively(Booking, bookings)

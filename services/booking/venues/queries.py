@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import time
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Row, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.booking.venues.domain import Court, OpeningHours, PriceRule, Venue
+from services.booking.venues.tables import courts, opening_hours, price_rules, venues
+from services.chassis import problems
+from services.chassis.database import Database
+
+FRESH_SECONDS = 5.0
+"""How old a copy may be. A changed price or a closed court is seen by every process within this time."""
+
+
+class VenueNotFound(problems.NotFound):
+    pass
+
+
+class CourtNotFound(problems.NotFound):
+    pass
+
+
+class Catalogue:
+    """All venues with their courts, hours and prices, in memory: a hold reads them without a round trip."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._venues: dict[UUID, Venue] = {}
+        self._courts: dict[UUID, tuple[Venue, Court]] = {}
+        self._read_at = float("-inf")
+
+    async def venue(self, venue_id: UUID) -> Venue:
+        await self._refresh()
+        if venue_id not in self._venues:
+            raise VenueNotFound("There is no such venue.", venue_id=str(venue_id))
+        return self._venues[venue_id]
+
+    async def court(self, court_id: UUID) -> tuple[Venue, Court]:
+        await self._refresh()
+        if court_id not in self._courts:
+            raise CourtNotFound("There is no such court.", court_id=str(court_id))
+        return self._courts[court_id]
+
+    async def _refresh(self) -> None:
+        if time.monotonic() - self._read_at < FRESH_SECONDS:
+            return
+        async with self._database.engine.connect() as connection:
+            self._venues = await _read(connection)
+        self._courts = {court.id: (venue, court) for venue in self._venues.values() for court in venue.courts}
+        self._read_at = time.monotonic()
+
+
+async def _read(connection: AsyncConnection) -> dict[UUID, Venue]:
+    """Four statements, whatever the number of venues."""
+    hours = (await connection.execute(select(opening_hours))).all()
+    rules = (await connection.execute(select(price_rules))).all()
+    active = (await connection.execute(select(courts).where(courts.c.active).order_by(courts.c.name))).all()
+    return {
+        row.id: Venue(
+            id=row.id,
+            name=row.name,
+            zone=ZoneInfo(row.time_zone),
+            currency=row.currency,
+            hold_minutes=row.hold_minutes,
+            cancellation_window_hours=row.cancellation_window_hours,
+            max_active_bookings=row.max_active_bookings,
+            booking_horizon_days=row.booking_horizon_days,
+            opening_hours=tuple(OpeningHours(h.weekday, h.opens, h.closes) for h in hours if h.venue_id == row.id),
+            price_rules=tuple(_rule(rule) for rule in rules if rule.venue_id == row.id),
+            courts=tuple(Court(c.id, c.name, c.surface, c.slot_minutes) for c in active if c.venue_id == row.id),
+        )
+        for row in (await connection.execute(select(venues))).all()
+    }
+
+
+def _rule(row: Row[Any]) -> PriceRule:
+    return PriceRule(row.price_minor, frozenset(row.weekdays), row.starts, row.ends, row.priority, row.court_id)

@@ -1,0 +1,26 @@
+"""Notifications: tells players by e-mail what happened to their bookings. What it reads, and what it does with it, is this screen."""
+
+from __future__ import annotations
+
+from courtside_contracts.booking import BookingConfirmed
+from courtside_contracts.topics import BOOKING_EVENTS, USER_PROFILES
+from courtside_contracts.user import UserProfile
+from services.chassis.consuming import Consumers
+from services.chassis.service import Chassis, Service
+from services.notifications.emails.actions import Resend
+from services.notifications.emails.consumers import Mailing
+from services.notifications.recipients import mutations as recipients
+from services.notifications.settings import NotificationsSettings
+
+
+def build(chassis: Chassis) -> Service:
+    settings = chassis.settings
+    assert isinstance(settings, NotificationsSettings)
+    resend = Resend(settings.resend_base_url, settings.resend_api_key)
+    mailing = Mailing(resend, settings.sender, settings.resend_per_second)
+    consumers = Consumers(
+        topics=(BOOKING_EVENTS, USER_PROFILES),
+        projections={UserProfile: recipients.remember},
+        calling_out={BookingConfirmed: mailing.confirm},
+    )
+    return Service("Courtside notifications", consumers=consumers, close=resend.close)

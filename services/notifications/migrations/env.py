@@ -1,0 +1,8 @@
+from services.chassis.migrations import run_env
+from services.notifications.emails import tables as emails
+from services.notifications.metadata import Base
+from services.notifications.recipients import tables as recipients
+
+TABLES = (emails, recipients)  # imported, they are in the metadata
+
+run_env(Base.metadata)

@@ -1,0 +1,8 @@
+"""`python -m services.payments [api|worker|all|migrate]`."""
+
+from services.chassis.service import main
+from services.payments.app import build
+from services.payments.settings import PaymentsSettings
+
+if __name__ == "__main__":
+    main(PaymentsSettings, build)

@@ -1,0 +1,10 @@
+from services.chassis.migrations import run_env
+from services.payments.checkouts.tables import PaymentAttempt
+from services.payments.metadata import Base
+from services.payments.orders.tables import PaidOrder, QuarantinedOrder
+from services.payments.profiles.tables import Profile
+from services.payments.webhooks.tables import ReceivedWebhook
+
+TABLES = (PaymentAttempt, PaidOrder, QuarantinedOrder, Profile, ReceivedWebhook)  # known to `Base` by being imported
+
+run_env(Base.metadata)

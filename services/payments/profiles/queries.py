@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.payments.profiles.tables import Profile
+
+
+async def email_of(session: AsyncSession, user_id: UUID) -> str | None:
+    """`None` while the profile has not arrived: topics overtake each other."""
+    return await session.scalar(select(Profile.email).where(Profile.user_id == user_id))

@@ -1,0 +1,22 @@
+"""HTTP in: Polar's webhooks. The signature is the authentication; an answer says nothing about us."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from services.chassis.service import Chassis
+from services.payments.webhooks import mutations
+from services.payments.webhooks.domain import verify
+
+router = APIRouter(tags=["webhooks"])
+
+
+@router.post("/webhooks/polar", status_code=202, response_class=Response)
+async def receive_polar_webhook(request: Request) -> Response:
+    """Take in an event of Polar, signed as in Standard Webhooks. 202 as soon as it is stored, duplicates and unknown types too."""
+    body = await request.body()
+    verify(body, request.headers, request.app.state.polar_webhook_secrets)
+    chassis: Chassis = request.app.state.chassis
+    async with chassis.unit_of_work() as work:
+        await mutations.store(work, request.headers["webhook-id"], body)
+    return Response(status_code=202)

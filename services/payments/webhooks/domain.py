@@ -1,0 +1,90 @@
+"""Is a webhook Polar's, and what does it hint at? Decided on the raw bytes: parsing comes after the signature, and never refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+from uuid import UUID
+
+import structlog
+from polar.v2026_10.webhooks import validate_event
+from polar.webhooks import PolarWebhookError, PolarWebhookUnknownTypeError, PolarWebhookVerificationError
+from pydantic import Field, SecretStr, ValidationError
+
+from courtside_contracts import topics
+from courtside_contracts.envelope import Event
+from services.chassis.problems import Forbidden
+from services.chassis.retrying import Fatal
+
+log = structlog.get_logger()
+
+
+class SignatureNotValid(Forbidden):
+    """The webhook is not signed with a secret of ours, or was signed too long ago."""
+
+
+class WebhookNamesNoOrder(Fatal):
+    """An event about an order without the order's id."""
+
+
+class PolarWebhook(Event):
+    """What Polar sent, the very bytes. Its own `type` and `data` are read as leniently as can be: Polar adds to them."""
+
+    type: ClassVar[str] = "polar.webhook.v1"
+    topic: ClassVar[str] = topics.POLAR_WEBHOOKS.name
+    source: ClassVar[str] = "/courtside/payments"
+
+    kind: str = Field(alias="type")
+    data: dict[str, Any]
+
+    @property
+    def checkout_id(self) -> str | None:
+        found = self.data.get("id") if self.kind.startswith("checkout.") else self.data.get("checkout_id")
+        return found if isinstance(found, str) else None
+
+    @property
+    def order_id(self) -> str:
+        """A UUID and nothing else: it becomes part of a URL."""
+        try:
+            return str(UUID(self.data["id"]))
+        except (KeyError, ValueError, TypeError, AttributeError):
+            raise WebhookNamesNoOrder(f"{self.kind} names no order") from None
+
+
+def verify(body: bytes, headers: Mapping[str, str], secrets: Sequence[SecretStr]) -> None:
+    """Raises `SignatureNotValid` unless one of the secrets signed these bytes within the last five minutes.
+
+    Both of Polar's schemes are tried, the whole secret as the key and what follows `whsec_` decoded.
+    """
+    if not _is_utf8(body) or not any(_is_signed(body, headers, secret.get_secret_value()) for secret in secrets):
+        raise SignatureNotValid("The signature is not valid.")
+
+
+def _is_utf8(body: bytes) -> bool:
+    """The SDK decodes before it verifies, and fails there as if the signature were good."""
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_signed(body: bytes, headers: Mapping[str, str], secret: str) -> bool:
+    """In this order: all that the SDK raises are kinds of the last, and only the first is about the signature."""
+    try:
+        validate_event(body, dict(headers), secret)
+    except PolarWebhookVerificationError:
+        return False
+    except PolarWebhookUnknownTypeError as unknown:
+        log.info("webhook of a type that the SDK does not know", type=unknown.event_type)
+    except PolarWebhookError:
+        log.warning("webhook that the SDK cannot read", webhook_id=headers.get("webhook-id"))
+    return True
+
+
+def parse(body: bytes) -> PolarWebhook | None:
+    """`None` for what cannot be read even leniently: it is kept all the same, and ends among the dead letters."""
+    try:
+        return PolarWebhook.model_validate_json(body)
+    except ValidationError:
+        return None

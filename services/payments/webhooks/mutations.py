@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from sqlalchemy.dialects.postgresql import insert
+from uuid_utils.compat import uuid7
+
+from services.chassis.outbox import Outgoing
+from services.chassis.unit_of_work import UnitOfWork
+from services.payments.webhooks.domain import PolarWebhook, parse
+from services.payments.webhooks.tables import ReceivedWebhook
+
+
+async def store(work: UnitOfWork, webhook_id: str, body: bytes) -> None:
+    """Keep the bytes and pass them on to our own consumers, in one commit; a redelivery changes nothing."""
+    webhook, record_id = parse(body), uuid7()
+    kept = insert(ReceivedWebhook).values(
+        id=record_id,
+        webhook_id=webhook_id,
+        type=webhook.kind if webhook else "",
+        body=body,
+        received_at=work.now,
+    )
+    if await work.session.scalar(kept.on_conflict_do_nothing().returning(ReceivedWebhook.id)):
+        work.outgoing.append(
+            Outgoing(
+                id=record_id,
+                topic=PolarWebhook.topic,
+                key=(webhook and webhook.checkout_id) or webhook_id,
+                type=PolarWebhook.type,
+                source=PolarWebhook.source,
+                payload=body,
+                time=work.now,
+            )
+        )
