@@ -11,9 +11,13 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+import structlog
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from services.chassis.database import Database
+
+log = structlog.get_logger()
 
 REFRESH_SECONDS = 30.0
 """A quartz drifts by up to 50 ppm: 1.5 ms in this time."""
@@ -42,6 +46,10 @@ class DatabaseClock:
         self._read_at = (asked + time.monotonic()) / 2
 
     async def keep(self, database: Database) -> None:
+        """Look at once and ever again. While the database is away the monotonic clock goes on alone."""
         while True:
+            try:
+                await self.synchronise(database)
+            except (OSError, SQLAlchemyError) as error:
+                log.warning("clock not synchronised", error=type(error).__name__)
             await asyncio.sleep(REFRESH_SECONDS)
-            await self.synchronise(database)

@@ -36,7 +36,8 @@ log = structlog.get_logger()
 
 ROLES = ("api", "worker", "all", "migrate")
 
-Command = Callable[[Settings], Coroutine[Any, Any, None]]
+Part = Coroutine[Any, Any, None]
+Command = Callable[[Settings], Part]
 PROVIDER_BATCH, DATABASE_BATCH = 32, 500
 """Records of one batch, so that it ends well within the drain: 16 provider calls at once, or rows of one transaction."""
 
@@ -103,7 +104,7 @@ class Process:
         chassis = await self._chassis()
         service = self.build(chassis)
         try:
-            return await self._supervise([asyncio.create_task(part) for part in self._parts(chassis, service)])
+            return await self._supervise(list(self._parts(chassis, service)), list(_aides(chassis)))
         finally:
             if service.close:
                 await service.close()
@@ -114,27 +115,26 @@ class Process:
         doorbell = Doorbell(self.settings.database_url.get_secret_value())
         return Chassis(self.settings, database, clock, UnitOfWorkFactory(database, clock, doorbell.ring), doorbell)
 
-    def _parts(self, chassis: Chassis, service: Service) -> Iterator[Coroutine[Any, Any, None]]:
+    def _parts(self, chassis: Chassis, service: Service) -> Iterator[Part]:
         works = self.role in ("worker", "all")
         yield self._serve(chassis, service, works=works)
-        yield chassis.clock.keep(chassis.database)
-        yield chassis.doorbell.run()
         if works:
             yield Relay(self.settings, self.settings.database_url.get_secret_value()).run(self.stopping)
             yield self._consume(chassis, service.consumers)
 
-    async def _supervise(self, parts: list[asyncio.Task[None]]) -> int:
-        """A part that fails takes the process with it: a supervisor starts a fresh one."""
+    async def _supervise(self, parts: list[Part], aides: list[Part]) -> int:
+        """A part that fails takes the process with it: a supervisor starts a fresh one. Parts drain, aides are just ended."""
+        draining, ended = [asyncio.create_task(part) for part in parts], [asyncio.create_task(aide) for aide in aides]
         stopped = asyncio.create_task(self.stopping.wait())
-        await asyncio.wait([stopped, *parts], return_when=asyncio.FIRST_COMPLETED)
-        failed = [part for part in parts if part.done() and not part.cancelled() and part.exception()]
-        for part in failed:
-            log.critical("a part of the process failed", exc_info=part.exception())
+        await asyncio.wait([stopped, *draining, *ended], return_when=asyncio.FIRST_COMPLETED)
         self.stopping.set()
-        await asyncio.wait(parts, timeout=self.settings.drain_seconds)
-        for part in parts:
-            part.cancel()
-        await asyncio.gather(*parts, return_exceptions=True)
+        await asyncio.wait(draining, timeout=self.settings.drain_seconds)
+        failed = [task for task in (*draining, *ended) if task.done() and not task.cancelled() and task.exception()]
+        for task in failed:
+            log.critical("a part of the process failed", exc_info=task.exception())
+        for task in (*draining, *ended):
+            task.cancel()
+        await asyncio.gather(*draining, *ended, return_exceptions=True)
         return 1 if failed else 0
 
     async def _serve(self, chassis: Chassis, service: Service, *, works: bool) -> None:
@@ -209,6 +209,11 @@ class Process:
         for tier in ladder.tiers:
             name = prefix + ladder.topic(tier)
             Subscription(broker, [name], name, pipeline.handle_batch, delay=tier.delay, **common)
+
+
+def _aides(chassis: Chassis) -> Iterator[Part]:
+    yield chassis.clock.keep(chassis.database)
+    yield chassis.doorbell.run()
 
 
 class _Server(uvicorn.Server):
