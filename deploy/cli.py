@@ -1,3 +1,39 @@
-import typer
+"""The `courtside` command. Each verb is a function of the module that does the work."""
 
-app = typer.Typer()
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from deploy.local.commands import down, logs, reset, status, up
+from deploy.local.errors import PartFailed, Trouble, WrongEnvironment
+
+
+class Verbs(TyperGroup):
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # typer narrows click's context
+        """A trouble is one sentence on stderr and an exit code, never a traceback."""
+        try:
+            return super().invoke(ctx)
+        except PermissionError as error:
+            _complain(
+                WrongEnvironment(f"no permission for {error.filename}: was it made by another user, root perhaps?")
+            )
+        except Trouble as trouble:
+            _complain(trouble)
+
+
+def _complain(trouble: Trouble) -> None:
+    print(f"courtside: {trouble}", file=sys.stderr)
+    if isinstance(trouble, PartFailed) and trouble.log_tail:
+        print(trouble.log_tail, file=sys.stderr)
+    raise SystemExit(trouble.exit_code)
+
+
+app = typer.Typer(
+    cls=Verbs, no_args_is_help=True, pretty_exceptions_enable=False, help="Court booking, on your machine."
+)
+for verb in (up, down, reset, logs, status):
+    app.command()(verb)

@@ -54,7 +54,7 @@ def make_broker(bootstrap: str, service: str) -> KafkaBroker:
         apply_types=False,
         allow_auto_create_topics=False,
         graceful_timeout=DRAIN_SECONDS,
-        logger=logging.getLogger("faststream"),
+        logger=logging.getLogger("courtside.faststream"),  # its own named "faststream" has a handler beside ours
         log_level=logging.DEBUG,
     )
 

@@ -1,0 +1,152 @@
+"""`courtside demo`: a booking from free slot to mail, or many of them, and what the ledgers and the topics say afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import time
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
+
+import httpx
+import typer
+from aiokafka.errors import KafkaError
+from rich.console import Console
+
+from deploy import tokens
+from deploy.events import Listener, listening
+from deploy.local.environment import HOST, Paths, Ports
+from deploy.local.errors import PartFailed, WrongEnvironment
+from deploy.player import DemoFailed, Player, Slot, Urls, free_slots
+from services.booking.venues.seed import VENUE_ID
+
+EVENTS_OF_A_BOOKING = (
+    "booking.held.v1",
+    "payment.checkout_opened.v1",
+    "payment.succeeded.v1",
+    "booking.confirmed.v1",
+    "notification.sent.v1",
+)
+LISTEN_SECONDS = 60.0
+SPARE_SLOTS = 20
+"""More slots than bookings, since others may book at the same time."""
+
+
+@dataclass(frozen=True)
+class Booked:
+    booking_id: str
+    slot: Slot
+    mail: dict[str, Any]
+    timings_ms: dict[str, float]
+
+
+class Demo:
+    def __init__(self, urls: Urls, bootstrap: str, prefix: str, paths: Paths, console: Console) -> None:
+        self.urls, self.bootstrap, self.prefix, self.paths, self.console = urls, bootstrap, prefix, paths, console
+
+    async def one(self) -> dict[str, Any]:
+        """One booking, step by step. The object that `--json` prints."""
+        async with self._client(1) as client, listening(self.bootstrap, self.prefix) as listener:
+            booked = await self._book(client, await free_slots(client, self.urls.booking, str(VENUE_ID), 1), loud=True)
+            events = await self._events(listener, {booked.booking_id})
+        timings = {f"{name}_ms": value for name, value in booked.timings_ms.items()}
+        return {"booking_id": booked.booking_id, **timings, "events": events}
+
+    async def many(self, count: int, concurrency: int) -> dict[str, Any]:
+        """Many players at once. Charges and mails are counted in the providers' own ledgers, events on the topics."""
+        started = time.perf_counter()
+        async with self._client(concurrency) as client, listening(self.bootstrap, self.prefix) as listener:
+            slots = await free_slots(client, self.urls.booking, str(VENUE_ID), count + SPARE_SLOTS)
+            places = asyncio.Semaphore(concurrency)
+
+            async def play() -> str:
+                async with places:
+                    return (await self._book(client, slots, loud=False)).booking_id
+
+            outcomes = await asyncio.gather(*(play() for _ in range(count)), return_exceptions=True)
+            booked = {outcome for outcome in outcomes if isinstance(outcome, str)}
+            for failure in (outcome for outcome in outcomes if not isinstance(outcome, str)):
+                self.console.print(f"[red]one booking failed:[/red] {failure}")
+            events = await self._events(listener, booked)
+            charges, mails = await self._ledgers(client, booked)
+        elapsed = round(time.perf_counter() - started, 2)
+        counts = {"charges": charges, "mails": mails, "events": len(events)}
+        return {"count": count, "confirmed": len(booked), **counts, "elapsed_s": elapsed}
+
+    async def _book(self, client: httpx.AsyncClient, slots: list[Slot], *, loud: bool) -> Booked:
+        email = f"player-{secrets.token_hex(6)}@example.com"
+        player = Player(client, self.urls, email, tokens.mint(self.paths.keys, email, "Ana Ruiz", locale="es"))
+        say = self._say(player) if loud else lambda *_: None
+        booking_id, slot = await player.step("held", player.hold(slots))
+        say(
+            "held",
+            f"{slot.court_name}, {slot.starts_at}, {slot.amount_minor / 100:.2f} {slot.currency}: booking {booking_id}",
+        )
+        page = await player.step("checkout", player.open_checkout(booking_id))
+        say("checkout", f"the payment page is open: {page}")
+        await player.step("paid", player.pay(page))
+        say("paid", "Pay was pressed")
+        await player.step("confirmed", player.await_confirmation(booking_id))
+        say("confirmed", "the booking is confirmed")
+        mail = await player.step("mail", player.read_mail(booking_id))
+        say("mail", f"“{mail['subject']}” for {email}: {self.urls.resend}/mails/{mail['id']}")
+        return Booked(booking_id, slot, mail, player.timings_ms)
+
+    def _say(self, player: Player) -> Any:
+        def say(step: str, sentence: str) -> None:
+            self.console.print(
+                f"[green]✓[/green] [bold]{step:<9}[/bold] {player.timings_ms[step]:>8.1f} ms  {sentence}"
+            )
+
+        return say
+
+    async def _events(self, listener: Listener, booking_ids: set[str]) -> list[dict[str, Any]]:
+        """Read until each booking has told its whole story."""
+        deadline = time.monotonic() + LISTEN_SECONDS
+        wanted = len(booking_ids) * len(EVENTS_OF_A_BOOKING)
+        while len(found := listener.of(booking_ids)) < wanted:
+            if time.monotonic() > deadline:
+                raise DemoFailed(f"{len(found)} events came on the topics, {wanted} were expected")
+            await listener.poll()
+        return [asdict(event) for event in found]
+
+    async def _ledgers(self, client: httpx.AsyncClient, booking_ids: set[str]) -> tuple[int, int]:
+        ledger = (await client.get(f"{self.urls.polar}/_admin/ledger")).json()["entries"]
+        charges = [e for e in ledger if e["kind"] == "charge" and e["metadata"].get("booking_id") in booking_ids]
+        mails = (await client.get(f"{self.urls.resend}/_admin/emails")).json()["emails"]
+        tags = [{tag["name"]: tag["value"] for tag in mail["tags"]} for mail in mails]
+        return len(charges), sum(tag.get("booking_id") in booking_ids for tag in tags)
+
+    def _client(self, concurrency: int) -> httpx.AsyncClient:
+        limits = httpx.Limits(max_connections=concurrency * 2, max_keepalive_connections=concurrency * 2)
+        return httpx.AsyncClient(timeout=10.0, limits=limits, follow_redirects=False, trust_env=False)
+
+
+def demo(
+    count: Annotated[int, typer.Option(min=1, max=2000, help="How many bookings.")] = 1,
+    concurrency: Annotated[int, typer.Option(min=1, max=100, help="How many players at once.")] = 10,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object, and nothing else, on stdout.")
+    ] = False,
+) -> None:
+    """Book, pay and get the mail, as a player does it: over HTTP alone."""
+    ports, paths = Ports.read(os.environ), Paths.read(os.environ)
+    urls = Urls(*(f"http://{HOST}:{port}" for port in (ports.booking, ports.polar, ports.resend)))
+    console = Console(stderr=as_json)
+    play = Demo(urls, f"{HOST}:{ports.kafka}", os.environ.get("COURTSIDE_TOPIC_PREFIX", ""), paths, console)
+    try:
+        result = asyncio.run(play.one() if count == 1 else play.many(count, concurrency))
+    except DemoFailed as error:
+        raise PartFailed(str(error)) from error
+    except KafkaError as error:
+        raise WrongEnvironment(
+            f"no broker at {HOST}:{ports.kafka} ({type(error).__name__}). Is `make up` running?"
+        ) from error
+    if as_json:
+        print(json.dumps(result, ensure_ascii=False))
+    elif count > 1:
+        console.print(result)
+    if count > 1 and not result["confirmed"] == result["charges"] == result["mails"] == count:
+        raise typer.Exit(1)
