@@ -8,8 +8,10 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from deploy.demo import demo
 from deploy.local.commands import down, logs, reset, status, up
 from deploy.local.errors import PartFailed, Trouble, WrongEnvironment
+from deploy.tokens import token
 
 
 class Verbs(TyperGroup):
@@ -35,5 +37,5 @@ def _complain(trouble: Trouble) -> None:
 app = typer.Typer(
     cls=Verbs, no_args_is_help=True, pretty_exceptions_enable=False, help="Court booking, on your machine."
 )
-for verb in (up, down, reset, logs, status):
+for verb in (up, down, reset, logs, status, demo, token):
     app.command()(verb)

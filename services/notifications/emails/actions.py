@@ -28,7 +28,8 @@ QUOTA_USED_UP = timedelta(hours=1)
 
 
 class MailProvider(Protocol):
-    name: str
+    @property
+    def name(self) -> str: ...
 
     async def send(self, payload: Mapping[str, Any], idempotency_key: str) -> str:
         """The provider's id of the mail: the same one however often this mail is sent. Raises `Transient` or `Fatal`."""

@@ -41,8 +41,8 @@ class Formats:
     def hours(self, start: datetime, end: datetime) -> str:
         """With the zones when the clock is set in between: 02:30 to 02:30 can be an hour."""
         if start.astimezone(self.zone).utcoffset() == end.astimezone(self.zone).utcoffset():
-            return f"{self.time(start)} – {self.time(end)}"  # noqa: RUF001 - a range has an en dash
-        return f"{self.time(start)} ({self.zone_name(start)}) – {self.time(end)} ({self.zone_name(end)})"  # noqa: RUF001
+            return f"{self.time(start)} \N{EN DASH} {self.time(end)}"
+        return f"{self.time(start)} ({self.zone_name(start)}) \N{EN DASH} {self.time(end)} ({self.zone_name(end)})"
 
     def zone_name(self, at: datetime) -> str:
         return get_timezone_name(at.astimezone(self.zone), "long", locale=self.locale)

@@ -63,6 +63,6 @@ def _checkout(made: PolarCheckout) -> Checkout:
         id=made.id,
         url=made.url,
         expires_at=datetime.fromisoformat(made.expires_at),
-        amount_minor=made.total_amount,
+        amount_minor=made.amount,
         currency=made.currency.upper(),
     )

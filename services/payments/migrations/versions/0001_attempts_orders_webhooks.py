@@ -78,7 +78,7 @@ def upgrade() -> None:
         sa.Column("currency", sa.String, nullable=False),
         sa.Column("found_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name="quarantined_orders_pk"),
-        sa.UniqueConstraint("polar_order_id", "reason", name="quarantined_orders_unique_polar_order_id"),
+        sa.UniqueConstraint("polar_order_id", "reason", name="quarantined_orders_unique_polar_order_id_reason"),
     )
     op.create_table(
         "polar_webhooks",

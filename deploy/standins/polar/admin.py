@@ -1,0 +1,113 @@
+"""Levers and windows for tests and demonstrations. Polar has none of this."""
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field
+
+from deploy.standins.clock import iso
+from deploy.standins.polar import checkouts, ledger
+from deploy.standins.polar.inputs import EmailAddress
+from deploy.standins.polar.listing import metadata_asked
+from deploy.standins.polar.parts import Standin
+from deploy.standins.polar.state import Document
+from deploy.standins.polar.timekeeper import catch_up
+from deploy.standins.polar.webhooks import register_endpoint
+from deploy.standins.recording import recorded
+
+router = APIRouter(prefix="/_admin")
+
+
+@router.post("/checkouts/{checkout_id}/pay")
+async def pay(standin: Standin, checkout_id: str, email: EmailAddress | None = None) -> Document:
+    return await checkouts.pay(standin, checkout_id, email)
+
+
+@router.post("/checkouts/{checkout_id}/confirm")
+async def confirm(standin: Standin, checkout_id: str, email: EmailAddress | None = None) -> Document:
+    """Pay pressed, and the bank never answers by itself: `settle` or `decline` does it."""
+    with standin.confirming(checkout_id):
+        return checkouts.confirm(standin, checkout_id, email=email)
+
+
+@router.post("/checkouts/{checkout_id}/settle")
+async def settle(standin: Standin, checkout_id: str) -> Document:
+    return checkouts.settle(standin, checkout_id)
+
+
+@router.post("/checkouts/{checkout_id}/decline")
+async def decline(standin: Standin, checkout_id: str) -> Document:
+    return checkouts.decline(standin, checkout_id)
+
+
+@router.post("/checkouts/{checkout_id}/expire")
+async def expire(standin: Standin, checkout_id: str) -> Document:
+    return checkouts.expire(standin, checkout_id)
+
+
+@router.get("/ledger")
+async def read_ledger(standin: Standin, request: Request, booking_id: str | None = None) -> Document:
+    """Filters: `?metadata[booking_id]=b1`, or in short `?booking_id=b1`."""
+    wanted = metadata_asked(request) | ({"booking_id": booking_id} if booking_id else {})
+    entries = ledger.entries(standin, wanted)
+    kinds = [entry["kind"] for entry in entries]
+    return {"entries": entries, "charges": kinds.count("charge"), "refunds": kinds.count("refund")}
+
+
+@router.get("/state")
+async def read_state(standin: Standin) -> Document:
+    counted = {table: _by(standin, table, "status") for table in ("checkouts", "payments", "orders", "refunds")}
+    endpoints = standin.database.rows("SELECT id, url, enabled FROM webhook_endpoints")
+    return {
+        "now": standin.now_iso(),
+        **counted,
+        "ledger": _by(standin, "ledger", "kind"),
+        "webhook_events": _by(standin, "webhook_events", "state"),
+        "webhook_endpoints": [{**dict(row), "enabled": bool(row["enabled"])} for row in endpoints],
+    }
+
+
+@router.get("/webhook-events")
+async def read_webhook_events(standin: Standin, checkout_id: str | None = None) -> Document:
+    """In the order in which they came about, with their attempts; `checkout_id` is that of the checkout or the order."""
+    rows = standin.database.rows("SELECT * FROM webhook_events ORDER BY seq")
+    events = [{**dict(row), "payload": json.loads(row["payload"])} for row in rows]
+    about = [e for e in events if checkout_id in {None, _checkout_of(e["payload"]["data"])}]
+    return {"events": about}
+
+
+def _checkout_of(data: Document) -> Any:
+    return data.get("checkout_id") or data["id"]
+
+
+@router.get("/requests")
+async def read_requests(standin: Standin, limit: Annotated[int, Query(ge=1, le=5000)] = 200) -> Document:
+    return {"requests": recorded(standin.database, limit)}
+
+
+@router.post("/reset")
+async def reset(standin: Standin, request: Request) -> Document:
+    """A new stand-in: empty books, the clock is right again, and nothing of the old one is still on its way."""
+    standin.database.start_over()
+    register_endpoint(standin)
+    await request.app.state.courier.finish()
+    return {"now": standin.now_iso()}
+
+
+class ClockMove(BaseModel):
+    advance_s: Annotated[float, Field(ge=0)]
+
+
+@router.post("/clock")
+async def move_clock(standin: Standin, body: ClockMove) -> Document:
+    """What falls due by the move is done before the answer; webhooks that fall due leave right after it."""
+    now = standin.clock.advance(body.advance_s)
+    catch_up(standin)
+    standin.work_to_do.set()
+    return {"now": iso(now)}
+
+
+def _by(standin: Standin, table: str, column: str) -> dict[str, int]:
+    counted = f"SELECT {column}, COUNT(*) FROM {table} GROUP BY {column}"  # noqa: S608 - our own names
+    return {row[0]: row[1] for row in standin.database.rows(counted)}

@@ -1,0 +1,37 @@
+"""What a successful charge becomes. `status` says what was given back since; `paid` stays true."""
+
+import json
+
+from deploy.standins.polar import customers, ledger, shapes
+from deploy.standins.polar.state import Document, Standin
+from deploy.standins.polar.webhooks import announce
+
+
+def place(standin: Standin, checkout: Document) -> Document:
+    """Polar sends three events for one paid order; only `order.paid` means money."""
+    buyer = customers.of(standin, checkout)
+    number = 1 + standin.database.value("SELECT COUNT(*) FROM orders")
+    order = shapes.order(standin, checkout, buyer, number)
+    standin.database.execute(
+        "INSERT INTO orders (id, checkout_id, status, created_at, doc) VALUES (?, ?, 'paid', ?, ?)",
+        (order["id"], checkout["id"], standin.clock.now(), json.dumps(order)),
+    )
+    if order["total_amount"]:
+        ledger.charge(standin, order)
+    for event in ("order.created", "order.updated", "order.paid"):
+        announce(standin, event, order)
+    return order
+
+
+def give_back(standin: Standin, order_id: str, amount: int) -> None:
+    order = standin.document("orders", order_id)
+    refunded = order["refunded_amount"] + amount
+    whole = refunded == order["net_amount"]
+    order.update(
+        status="refunded" if whole else "partially_refunded",
+        refunded_amount=refunded,
+        refundable_amount=order["net_amount"] - refunded,
+    )
+    standin.save("orders", order)
+    for event in ("order.updated", "order.refunded"):
+        announce(standin, event, order)

@@ -1,0 +1,75 @@
+"""Resend's error answers: `{"statusCode": 422, "name": "missing_required_field", "message": "..."}`.
+
+ResendError                    400 unless said otherwise
+├── MissingApiKey              401 missing_api_key
+├── InvalidApiKey              403 invalid_api_key
+├── Forbidden                  403 validation_error
+├── NotFound                   404 not_found
+├── KeyUsedForAnotherMail      409 invalid_idempotent_request
+├── KeyUnderWay                409 concurrent_idempotent_requests
+├── InvalidIdempotencyKey      400 invalid_idempotency_key
+├── MissingField               422 missing_required_field
+├── InvalidMail                422 validation_error, or the name that is given
+└── RateLimited                429 rate_limit_exceeded
+"""
+
+from typing import Any
+
+
+class ResendError(Exception):
+    status = 400
+    name = "validation_error"
+    message = "The request is invalid."
+
+    def __init__(self, message: str = "", name: str = "") -> None:
+        super().__init__(message)
+        self.message = message or self.message
+        self.name = name or self.name
+
+    def body(self) -> dict[str, Any]:
+        return {"statusCode": self.status, "name": self.name, "message": self.message}
+
+
+class MissingApiKey(ResendError):
+    status, name, message = 401, "missing_api_key", "Missing API Key"
+
+
+class InvalidApiKey(ResendError):
+    status, name, message = 403, "invalid_api_key", "API key is invalid"
+
+
+class Forbidden(ResendError):
+    status = 403
+
+
+class NotFound(ResendError):
+    status, name, message = 404, "not_found", "Email not found"
+
+
+class KeyUsedForAnotherMail(ResendError):
+    status, name = 409, "invalid_idempotent_request"
+    message = "This idempotency key has been used on a request that had a different payload."
+
+
+class KeyUnderWay(ResendError):
+    status, name = 409, "concurrent_idempotent_requests"
+    message = "Another request with the same idempotency key is currently in progress."
+
+
+class InvalidIdempotencyKey(ResendError):
+    name, message = "invalid_idempotency_key", "The idempotency key must be between 1 and 256 characters."
+
+
+class MissingField(ResendError):
+    status, name = 422, "missing_required_field"
+
+
+class InvalidMail(ResendError):
+    status = 422
+
+
+class RateLimited(ResendError):
+    status, name = 429, "rate_limit_exceeded"
+
+    def __init__(self, rate_per_s: int) -> None:
+        super().__init__(f"Too many requests. You can only make {rate_per_s} requests per second.")

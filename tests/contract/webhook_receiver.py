@@ -1,0 +1,59 @@
+"""An HTTP endpoint inside the test: keeps what it is sent and answers as the test says."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+from tests.programs import free_port
+
+
+@dataclass
+class Delivery:
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass
+class Receiver:
+    port: int = field(default_factory=free_port)
+    answer: Callable[[Delivery], int] = lambda _: 202
+    received: list[Delivery] = field(default_factory=list)
+    _arrival: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/webhooks/polar"
+
+    async def until(self, condition: Callable[[list[Delivery]], bool], within_s: float = 15) -> list[Delivery]:
+        """What has arrived, once the condition holds for it."""
+        async with asyncio.timeout(within_s), self._arrival:
+            await self._arrival.wait_for(lambda: condition(self.received))
+        return list(self.received)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            lines = [line.partition(": ") for line in head.split("\r\n")[1:] if line]
+            headers = {name.lower(): value for name, _, value in lines}
+            delivery = Delivery(headers, await reader.readexactly(int(headers["content-length"])))
+            status = await self._keep(delivery)
+            fields = f"location: {self.url}\r\ncontent-length: 0\r\nconnection: close"
+            writer.write(f"HTTP/1.1 {status} Answered\r\n{fields}\r\n\r\n".encode())
+            await writer.drain()
+        writer.close()
+
+    async def _keep(self, delivery: Delivery) -> int:
+        async with self._arrival:
+            self.received.append(delivery)
+            self._arrival.notify_all()
+        return self.answer(delivery)
+
+
+@asynccontextmanager
+async def listening(receiver: Receiver) -> AsyncIterator[Receiver]:
+    server = await asyncio.start_server(receiver._serve, "127.0.0.1", receiver.port)
+    try:
+        yield receiver
+    finally:
+        server.close()

@@ -1,0 +1,54 @@
+"""What the mail provider holds, and providers that fail."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+from services.notifications.emails.actions import MailProvider
+
+KEY = "re_of_a_test"
+
+
+@dataclass(frozen=True)
+class Outbox:
+    """The stand-in's: the judge of how many mails there are."""
+
+    url: str
+
+    def mails(self, booking_id: UUID) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._get("/_admin/emails", tag=f"booking_id:{booking_id}")["emails"]
+        return found
+
+    def requests(self, booking_id: UUID) -> list[tuple[str, str]]:
+        """Key and body of each request to send this booking's mail, the newest first."""
+        asked = self._get("/_admin/requests", limit="5000")["requests"]
+        return [
+            (each["headers"]["idempotency-key"], each["body"])
+            for each in asked
+            if each["method"] == "POST" and str(booking_id) in each["body"]
+        ]
+
+    def _get(self, path: str, **query: str) -> dict[str, Any]:
+        answer = httpx.get(self.url + path, params=query, trust_env=False).raise_for_status()
+        found: dict[str, Any] = json.loads(answer.content)
+        return found
+
+
+class Killed(Exception):
+    """Stands for SIGKILL: the provider has taken the mail, and this process does not live to write it down."""
+
+
+@dataclass(frozen=True)
+class KilledAfterAccept:
+    provider: MailProvider
+    name: str = "resend"
+
+    async def send(self, payload: Mapping[str, Any], idempotency_key: str) -> str:
+        await self.provider.send(payload, idempotency_key)
+        raise Killed

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+import pytest
+
+from services.chassis.migrations import upgrade
+from services.payments.settings import PaymentsSettings
+from tests.integration.payments.builders import Payments, RunningPolar, settings_for
+
+NewDatabase = Callable[[str], Awaitable[str]]
+"""Of a service; its URL."""
+NewTopics = Callable[[], Awaitable[tuple[str, str]]]
+"""All topics under a prefix of their own; the broker's address and the prefix."""
+
+
+@pytest.fixture(scope="session")
+def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPolar]:
+    running = RunningPolar(tmp_path_factory.mktemp("polar"))
+    running.program.start()
+    yield running
+    running.program.stop()
+
+
+@pytest.fixture(scope="session")
+async def payments_settings(new_database: NewDatabase, standin: RunningPolar) -> PaymentsSettings:
+    """Of a service whose database is migrated."""
+    settings = settings_for(await new_database("payments"), standin)
+    await asyncio.to_thread(upgrade, settings)
+    return settings
+
+
+@pytest.fixture
+async def empty_settings(new_database: NewDatabase, standin: RunningPolar) -> PaymentsSettings:
+    return settings_for(await new_database("payments"), standin)
+
+
+@pytest.fixture(scope="session")
+async def payments(payments_settings: PaymentsSettings, standin: RunningPolar) -> AsyncIterator[Payments]:
+    running = await Payments.start(payments_settings, standin)
+    yield running
+    await running.stop()

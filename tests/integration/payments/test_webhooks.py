@@ -1,0 +1,112 @@
+"""Polar calls: what it signed is stored and passed on once, and what it did not sign leaves no trace."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from services.payments.webhooks.domain import PolarWebhook
+from tests.integration.payments.builders import NEXT_SECRET, SECRET, Payments, signed, webhook
+
+OTHER_SECRET = "whsec_b3RoZXI="
+
+
+async def post(payments: Payments, body: bytes, headers: dict[str, str]) -> httpx.Response:
+    return await payments.client.post("/webhooks/polar", content=body, headers=headers)
+
+
+async def stored(payments: Payments, webhook_id: str) -> list[tuple[str, bytes]]:
+    rows = await payments.rows("SELECT type, body FROM polar_webhooks WHERE webhook_id = :id", id=webhook_id)
+    return [(row["type"], bytes(row["body"])) for row in rows]
+
+
+@pytest.mark.parametrize("legacy", [False, True], ids=["standard", "legacy"])
+@pytest.mark.parametrize("secret", [SECRET, NEXT_SECRET], ids=["secret", "next secret"])
+async def test_a_signed_webhook_is_stored_and_passed_on(payments: Payments, secret: str, legacy: bool) -> None:
+    webhook_id, checkout_id = str(uuid4()), str(uuid4())
+    body = webhook("order.paid", id=str(uuid4()), checkout_id=checkout_id, note="ñ")
+    answer = await post(payments, body, signed(body, webhook_id, secret, legacy=legacy))
+
+    assert (answer.status_code, answer.content) == (202, b"")
+    assert await stored(payments, webhook_id) == [("order.paid", body)]
+    [record] = await payments.rows("SELECT * FROM outbox WHERE aggregateid = :key", key=checkout_id)
+    assert (record["aggregatetype"], record["type"]) == ("payments.polar-webhooks", PolarWebhook.type)
+    assert bytes(record["payload"]) == body
+
+
+async def test_a_redelivered_webhook_is_absorbed(payments: Payments) -> None:
+    webhook_id, checkout_id = str(uuid4()), str(uuid4())
+    body = webhook("order.paid", id=str(uuid4()), checkout_id=checkout_id)
+    answers = await asyncio.gather(*(post(payments, body, signed(body, webhook_id)) for _ in range(5)))
+
+    assert [answer.status_code for answer in answers] == [202] * 5
+    assert len(await stored(payments, webhook_id)) == 1
+    assert await payments.records(checkout_id) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        webhook("padel.tournament_won", id="t1"),
+        webhook("order.paid", status="a status of next year"),
+        b'{"type": "order.paid", "data": "not an object"}',
+        b"[]",
+        b"not json at all",
+    ],
+    ids=["unknown type", "unknown shape", "no data", "no object", "no JSON"],
+)
+async def test_what_we_do_not_know_is_stored_and_never_refused(payments: Payments, body: bytes) -> None:
+    """A refusal would be repeated ten times, and count towards the end of the endpoint."""
+    webhook_id = str(uuid4())
+    assert (await post(payments, body, signed(body, webhook_id))).status_code == 202
+    assert [kept for _, kept in await stored(payments, webhook_id)] == [body]
+    assert await payments.records(webhook_id) == 1
+
+
+def forged(body: bytes, webhook_id: str) -> tuple[bytes, dict[str, str]]:
+    return body, signed(body, webhook_id) | {"webhook-signature": "v1,Zm9yZ2Vk"}
+
+
+def of_another(body: bytes, webhook_id: str) -> tuple[bytes, dict[str, str]]:
+    return body, signed(body, webhook_id, OTHER_SECRET)
+
+
+def stale(body: bytes, webhook_id: str) -> tuple[bytes, dict[str, str]]:
+    return body, signed(body, webhook_id, age=timedelta(minutes=6))
+
+
+def truncated(body: bytes, webhook_id: str) -> tuple[bytes, dict[str, str]]:
+    return body[:-10], signed(body, webhook_id)
+
+
+def unsigned(body: bytes, webhook_id: str) -> tuple[bytes, dict[str, str]]:
+    return body, {"webhook-id": webhook_id}
+
+
+def not_text(body: bytes, webhook_id: str) -> tuple[bytes, dict[str, str]]:
+    return body + b"\xff", signed(body, webhook_id)
+
+
+@pytest.mark.parametrize("make", [forged, of_another, stale, truncated, unsigned, not_text])
+async def test_what_polar_did_not_sign_just_now_is_refused(payments: Payments, make: object) -> None:
+    assert callable(make)
+    webhook_id, checkout_id = str(uuid4()), str(uuid4())
+    body, headers = make(webhook("order.paid", id=str(uuid4()), checkout_id=checkout_id), webhook_id)
+    answer = await post(payments, body, headers)
+
+    assert (answer.status_code, answer.headers["content-type"]) == (403, "application/problem+json")
+    assert answer.json()["code"] == "signature-not-valid"
+    assert await stored(payments, webhook_id) == []
+    assert await payments.records(checkout_id) == 0
+
+
+async def test_a_body_without_end_is_turned_away(payments: Payments) -> None:
+    webhook_id = str(uuid4())
+    body = webhook("order.paid", note="x" * 2_000_000)
+    answer = await post(payments, body, signed(body, webhook_id))
+    assert answer.status_code == 413
+    assert await stored(payments, webhook_id) == []

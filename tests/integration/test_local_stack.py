@@ -1,0 +1,277 @@
+"""What can go wrong around `make up`, each with its way out. Tiny programs stand in for the services; PostgreSQL and Kafka are real."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import jwt
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from deploy.cli import app
+from deploy.local import jars
+from deploy.local.commands import alone
+from deploy.local.environment import HOST, ROOT, Installation, Paths, Ports, environment
+from deploy.local.errors import PartFailed, WrongEnvironment
+from deploy.local.keys import ensure_keys
+from deploy.local.ports import free_port, refuse_used_port
+from deploy.local.processes import Part, Processes, start_time
+from deploy.local.progress import Steps
+from deploy.local.stack import Programs, Stack, stop
+from deploy.local.system_user import remove_place
+
+SERVES = """
+import http.server, sys
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), http.server.SimpleHTTPRequestHandler).serve_forever()
+"""
+DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
+DIES = "import sys; print('no database here'); sys.exit(3)"
+
+
+def tiny(name: str, program: str, port: int | None = None) -> Part:
+    port = port or free_port()
+    return Part(name, (sys.executable, "-c", program, str(port)), {}, f"http://{HOST}:{port}/", ready_seconds=20)
+
+
+async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - a pid file and a log raise no event
+            await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+async def processes(tmp_path: Path) -> AsyncIterator[Processes]:
+    processes = Processes(tmp_path / "run", tmp_path / "logs")
+    yield processes
+    for name in processes.names():
+        await processes.kill(name)
+
+
+@pytest.fixture
+def foreigner() -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as program:
+        yield program
+        program.communicate(b"\n")
+
+
+# One process
+
+
+async def test_a_part_is_found_again_by_the_next_command(processes: Processes) -> None:
+    part = tiny("booking", SERVES)
+    started = processes.start(part)
+    await processes.until_ready(part)
+
+    next_command = Processes(processes.run, processes.logs)
+    assert next_command.running("booking") == started
+    await processes.stop("booking")
+    assert next_command.running("booking") is None
+
+
+async def test_a_part_that_dies_says_its_last_words(processes: Processes) -> None:
+    part = tiny("booking", DIES)
+    processes.start(part)
+    with pytest.raises(PartFailed, match="booking died while starting") as failure:
+        await processes.until_ready(part)
+    assert failure.value.log_tail == "no database here"
+
+
+async def test_a_part_that_ignores_sigterm_is_killed(processes: Processes) -> None:
+    running = processes.start(tiny("booking", DEAF))
+    await until(lambda: "deaf" in processes.log_tail("booking"))
+    await processes.stop("booking", seconds=0.2)
+    assert start_time(running.pid) is None
+
+
+async def test_a_stale_pid_file_never_costs_a_foreign_program_its_life(
+    processes: Processes, foreigner: subprocess.Popen[bytes]
+) -> None:
+    stale = {"pid": foreigner.pid, "started": "1", "port": 8001, "stop_signal": int(signal.SIGTERM)}
+    processes.run.mkdir()
+    (processes.run / "booking.pid").write_text(json.dumps(stale))
+
+    assert processes.running("booking") is None
+    await processes.stop("booking")
+    await processes.kill("booking")
+    assert foreigner.poll() is None
+    assert not (processes.run / "booking.pid").exists()
+
+
+def test_a_pid_file_that_was_cut_short_counts_as_none(processes: Processes) -> None:
+    processes.run.mkdir()
+    (processes.run / "booking.pid").write_text('{"pid": 12')
+    assert processes.running("booking") is None
+
+
+# Ports, paths, keys, jars
+
+
+def test_a_port_in_use_names_its_holder_and_the_variable_that_moves_it() -> None:
+    with socket.create_server((HOST, 0)) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(WrongEnvironment) as refusal:
+            refuse_used_port("booking", port)
+    assert f"port {port}, which booking wants, is in use by " in str(refusal.value)
+    assert f"(pid {os.getpid()})" in str(refusal.value)
+    assert "COURTSIDE_BOOKING_PORT" in str(refusal.value)
+
+
+@pytest.mark.parametrize("text", ["abc", "0", "65536", "-1", "80.0", "²"])
+def test_a_port_that_is_none_is_refused_with_one_line(text: str, tmp_path: Path) -> None:
+    told = {"COURTSIDE_BOOKING_PORT": text, "COURTSIDE_HOME": str(tmp_path)}
+    answer = CliRunner().invoke(app, ["up"], env=told)
+    assert answer.exit_code == 2
+    assert answer.stderr == f"courtside: COURTSIDE_BOOKING_PORT must be a port between 1 and 65535, not {text!r}\n"
+
+
+def test_two_parts_on_one_port_are_refused() -> None:
+    with pytest.raises(WrongEnvironment, match="booking and kafka both want port 8001"):
+        Ports.read({"COURTSIDE_KAFKA_PORT": "8001"})
+
+
+def test_a_second_command_at_the_same_time_is_refused(tmp_path: Path) -> None:
+    paths = Paths(tmp_path, tmp_path / "jars")
+    refusal = pytest.raises(WrongEnvironment, match=f"another courtside command.*{os.getpid()}.*wait for it")
+    with alone(paths), refusal, alone(paths):
+        pass
+
+
+def test_keys_and_secrets_are_made_once_and_are_nobody_elses(tmp_path: Path) -> None:
+    made = ensure_keys(tmp_path)
+    published = (tmp_path / "jwks.json").read_text()
+    assert ensure_keys(tmp_path) == made
+    assert (tmp_path / "jwks.json").read_text() == published
+    for secret in ("signing-key.pem", "secrets.json"):
+        assert (tmp_path / secret).stat().st_mode & 0o777 == 0o600
+
+    jwk = jwt.PyJWKSet.from_json(published).keys[0]
+    token = jwt.encode({"sub": "ana"}, (tmp_path / "signing-key.pem").read_bytes(), "EdDSA", {"kid": jwk.key_id or ""})
+    assert jwt.decode(token, jwk, ["EdDSA"]) == {"sub": "ana"}
+
+
+def test_the_stand_in_and_its_service_share_their_secrets(tmp_path: Path) -> None:
+    told = environment(Installation(Ports(), Paths(tmp_path, tmp_path), ensure_keys(tmp_path), topic_prefix="t1."))
+    assert told["payments"]["PAYMENTS_POLAR_ACCESS_TOKEN"] == told["polar"]["POLAR_STANDIN_ACCESS_TOKEN"]
+    assert told["notifications"]["NOTIFICATIONS_RESEND_API_KEY"] == told["resend"]["RESEND_STANDIN_API_KEY"]
+    secrets = json.loads(told["payments"]["PAYMENTS_POLAR_WEBHOOK_SECRETS"])
+    assert secrets == [told["polar"]["POLAR_STANDIN_WEBHOOK_SECRET"]]
+    assert told["booking"]["BOOKING_TOPIC_PREFIX"] == "t1."
+
+
+def test_a_jar_that_is_not_the_locked_one_is_refused(tmp_path: Path) -> None:
+    lock = tmp_path / "kafka.lock"
+    lock.write_text(f"# comment\n{'0' * 64}  org.example:broker:1.0\n")
+    (tmp_path / "broker-1.0.jar").write_bytes(b"something else")
+    with pytest.raises(WrongEnvironment, match=r"broker-1\.0\.jar is not the file that kafka\.lock names: SHA-256"):
+        jars.fetch(tmp_path, lambda _: None, lock)
+
+
+def test_the_lock_holds_the_kafka_that_the_code_names() -> None:
+    assert jars.KAFKA in {jar.coordinate for jar in jars.locked()}
+    assert all(re.fullmatch("[0-9a-f]{64}", jar.sha256) for jar in jars.locked())
+
+
+# The whole stack
+
+
+@pytest.fixture
+async def local(tmp_path: Path) -> AsyncIterator[Stack]:
+    ports = Ports(postgres=free_port(), kafka=free_port())
+    shared_jars = Paths.read(os.environ).jars
+    paths = Paths(tmp_path / "home", shared_jars)
+    programs = Programs(standins=(tiny("polar", SERVES),), services=(tiny("booking", SERVES),))
+    local = Stack(Installation(ports, paths, ensure_keys(paths.keys)), programs)
+    yield local
+    await stop(local.processes)
+    remove_place(paths.postgres)
+
+
+async def up(local: Stack) -> None:
+    with Steps(Console(quiet=True)) as steps:
+        await local.up(steps)
+
+
+async def pid_by_name(local: Stack) -> dict[str, int]:
+    return {name: running.pid for name in local.processes.names() if (running := local.processes.running(name))}
+
+
+@pytest.mark.slow
+async def test_up_starts_what_is_missing_and_down_leaves_the_data(local: Stack) -> None:
+    await up(local)
+    assert await local.is_up()
+    first = await pid_by_name(local)
+    assert set(first) == {"postgres", "kafka", "polar", "booking"}
+
+    await local.processes.kill("booking")
+    assert not await local.is_up()
+    await up(local)
+    second = await pid_by_name(local)
+    assert second.pop("booking") != first.pop("booking")
+    assert second == first
+
+    connection = await local.postgres.connect("courtside_booking")
+    await connection.execute("CREATE TABLE kept ()")
+    await connection.close()
+    assert set(await stop(local.processes)) == {"postgres", "kafka", "polar", "booking"}
+    assert await pid_by_name(local) == {}
+
+    await up(local)
+    connection = await local.postgres.connect("courtside_booking")
+    await connection.execute("SELECT FROM kept")
+    await connection.close()
+
+
+@pytest.mark.slow
+async def test_a_service_that_fails_leaves_the_rest_up_for_the_next_try(local: Stack) -> None:
+    works = local.programs
+    local.programs = Programs(works.standins, (tiny("booking", DIES, works.services[0].port),))
+    with pytest.raises(PartFailed, match="booking died") as failure:
+        await up(local)
+    assert "no database here" in failure.value.log_tail
+
+    local.programs = works
+    await up(local)
+    assert await local.is_up()
+
+
+@pytest.mark.slow
+async def test_an_interrupted_up_stops_what_it_had_started(local: Stack) -> None:
+    local.programs = Programs(services=(tiny("booking", DEAF),))
+    starting = asyncio.create_task(up(local))
+    await until(lambda: local.processes.running("booking") is not None, seconds=60)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert await pid_by_name(local) == {}
+
+
+async def test_nothing_starts_when_a_port_is_taken(local: Stack) -> None:
+    with (
+        socket.create_server((HOST, local.installation.ports.kafka)),
+        pytest.raises(WrongEnvironment, match=r"which kafka wants.*COURTSIDE_KAFKA_PORT"),
+    ):
+        await up(local)
+    assert await pid_by_name(local) == {}
+
+
+async def test_a_part_on_another_port_than_now_asked_for_is_not_taken_for_up(local: Stack) -> None:
+    (polar,) = local.programs.standins
+    local.processes.start(polar)
+    local.programs = Programs(standins=(tiny("polar", SERVES),))
+    with pytest.raises(WrongEnvironment, match=rf"polar runs on port {polar.port}.*courtside down"):
+        await up(local)
+
+
+def test_the_lock_and_the_code_name_no_host() -> None:
+    assert "://" not in jars.LOCK.read_text()
+    assert jars.LOCK.is_relative_to(ROOT)

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FLOW = (ROOT / "docs" / "flow.md").read_text()
+NAMED = re.findall(r"`([\w/.-]+\.(?:py|sql))`(?:\s+`(\w+)`)?", FLOW)
+
+
+@pytest.mark.parametrize(("file", "name"), NAMED)
+def test_what_the_walk_through_names_is_there(file: str, name: str) -> None:
+    path = ROOT / file
+    assert path.is_file(), f"docs/flow.md names {file}"
+    if name:
+        tree = ast.parse(path.read_text())
+        kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+        assert name in {node.name for node in ast.walk(tree) if isinstance(node, kinds)}, f"{file} has no {name}"
+
+
+def test_the_walk_through_goes_all_the_way() -> None:
+    assert len(NAMED) > 30
+
+
+def test_the_readme_is_short_enough_to_be_read() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 150
+
+
+@pytest.mark.parametrize("record", sorted((ROOT / "docs" / "decisions").glob("*.md")), ids=lambda path: path.stem)
+def test_a_decision_has_its_five_headings(record: Path) -> None:
+    text = record.read_text()
+    for heading in ("Area", "Current state", "Issue", "Recommendation", "Trade-offs"):
+        assert f"**{heading}.**" in text, f"{record.name} lacks {heading}"

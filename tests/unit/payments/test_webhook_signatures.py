@@ -1,0 +1,107 @@
+"""Only Polar's own bytes come in, whichever of its two schemes signed them, and no parsing can refuse what is signed."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pydantic import SecretStr
+from standardwebhooks import Webhook
+
+from services.payments.webhooks.domain import PolarWebhook, SignatureNotValid, WebhookNamesNoOrder, parse, verify
+
+SECRET = "whsec_" + base64.b64encode(b"the secret of the court").decode()
+OTHER = "whsec_" + base64.b64encode(b"the secret of the beach").decode()
+BODY = json.dumps(
+    {"type": "new.thing", "timestamp": "2026-11-01T10:00:00Z", "api_version": "2026-10", "data": {}}
+).encode()
+
+
+def signed(body: bytes, key: str = SECRET, *, age: timedelta = timedelta(0)) -> dict[str, str]:
+    at = datetime.now(UTC) - age
+    signature = Webhook(key).sign("wh_1", at, body.decode("latin-1") if body == b"\xff" else body.decode())
+    return {"webhook-id": "wh_1", "webhook-timestamp": str(int(at.timestamp())), "webhook-signature": signature}
+
+
+def legacy(secret: str) -> str:
+    """The key of an endpoint made before September 2026: the whole secret's bytes, given to the library in its own form."""
+    return base64.b64encode(secret.encode()).decode()
+
+
+@pytest.mark.parametrize("key", [SECRET, legacy(SECRET)], ids=["standard", "legacy"])
+def test_both_signing_schemes_are_known(key: str) -> None:
+    verify(BODY, signed(BODY, key), [SecretStr(SECRET)])
+
+
+def test_while_a_secret_is_replaced_both_are_good() -> None:
+    for secret in (SECRET, OTHER):
+        verify(BODY, signed(BODY, secret), [SecretStr(SECRET), SecretStr(OTHER)])
+
+
+@pytest.mark.parametrize("body", [b"not json", b"{}", b"[1]", b'{"type": "order.paid", "data": {}}', b'{"type": 7}'])
+def test_what_polar_signed_is_taken_whatever_it_says(body: bytes) -> None:
+    verify(body, signed(body), [SecretStr(SECRET)])
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (BODY, signed(BODY, OTHER)),
+        (BODY, signed(BODY, age=timedelta(minutes=6))),
+        (BODY, signed(BODY, age=-timedelta(minutes=6))),
+        (BODY[:-1], signed(BODY)),
+        (BODY, {}),
+        (BODY, signed(BODY) | {"webhook-id": "wh_2"}),
+        (BODY, signed(BODY) | {"webhook-timestamp": "soon"}),
+        (BODY, signed(BODY) | {"webhook-signature": "v1,AAAA"}),
+        (b"\xff", signed(b"\xff")),
+    ],
+    ids=[
+        "other secret",
+        "old",
+        "from the future",
+        "truncated",
+        "unsigned",
+        "other id",
+        "no time",
+        "forged",
+        "not UTF-8",
+    ],
+)
+def test_anything_else_is_refused(body: bytes, headers: dict[str, str]) -> None:
+    with pytest.raises(SignatureNotValid):
+        verify(body, headers, [SecretStr(SECRET)])
+
+
+def test_without_a_secret_nothing_is_good() -> None:
+    for secrets in ([], [SecretStr("")]):
+        with pytest.raises(SignatureNotValid):
+            verify(BODY, signed(BODY), secrets)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "checkout_id"),
+    [
+        ("order.paid", {"id": "o1", "checkout_id": "c1"}, "c1"),
+        ("checkout.updated", {"id": "c1"}, "c1"),
+        ("refund.created", {"id": "r1", "order_id": "o1"}, None),
+        ("order.paid", {"id": "o1", "checkout_id": None}, None),
+    ],
+)
+def test_what_is_about_one_checkout_stays_in_order(
+    kind: str, data: dict[str, str | None], checkout_id: str | None
+) -> None:
+    assert PolarWebhook(type=kind, data=data).checkout_id == checkout_id
+
+
+@pytest.mark.parametrize("data", [{}, {"id": 7}, {"id": None}, {"id": "../../v1/customers"}])
+def test_an_order_without_a_proper_id_is_not_looked_up(data: dict[str, object]) -> None:
+    with pytest.raises(WebhookNamesNoOrder):
+        _ = PolarWebhook(type="order.paid", data=data).order_id
+
+
+@pytest.mark.parametrize("body", [b"not json", b"[1]", b'{"type": 7, "data": {}}', b'{"type": "order.paid"}'])
+def test_what_cannot_be_read_is_no_reason_to_refuse(body: bytes) -> None:
+    assert parse(body) is None
