@@ -181,11 +181,11 @@ class Processes:
         return True
 
     def _alive(self, running: Running) -> bool:
-        if start_time(running.pid) == running.started:
-            return True
-        if child := self._children.pop(running.pid, None):
-            child.wait()
-        return False
+        started = start_time(running.pid)
+        child = self._children.get(running.pid)
+        if child and child.poll() is None:
+            return started in (running.started, None)  # None: its first thread is gone, others still end
+        return started == running.started
 
 
 def start_time(pid: int) -> str | None:

@@ -36,12 +36,14 @@ class BodyTooLarge(problems.Problem):
     status = 413
 
 
-def create_app(settings: Settings, title: str, routers: Sequence[APIRouter], **state: Any) -> FastAPI:
+def create_app(settings: Settings, title: str, routers: Sequence[APIRouter], **state: Any) -> App:
+    """`RequestContext` around FastAPI: inside it, FastAPI would answer some requests before any of our code."""
     app = FastAPI(
         title=title,
         version="1",
         docs_url=None,  # the pages load scripts from elsewhere
         redoc_url=None,
+        max_body_size=BODY_MAX_BYTES,  # for bodies in chunks, whose length is not told beforehand
         telemetry={"tracing": False, "metrics": False},
         generate_unique_id_function=_operation_id,
     )
@@ -51,8 +53,7 @@ def create_app(settings: Settings, title: str, routers: Sequence[APIRouter], **s
     problems.install(app)
     for router in routers:
         app.include_router(router)
-    app.add_middleware(RequestContext, body_max_bytes=BODY_MAX_BYTES)
-    return app
+    return RequestContext(app, BODY_MAX_BYTES)
 
 
 def _operation_id(route: APIRoute) -> str:
@@ -60,7 +61,7 @@ def _operation_id(route: APIRoute) -> str:
 
 
 class RequestContext:
-    """Outermost: gives each request its ids, logs and counts it, and turns away bodies that are too large before reading them."""
+    """Outermost: gives each request its ids, logs and counts it, and turns away a body that says it is too large."""
 
     def __init__(self, app: App, body_max_bytes: int) -> None:
         self.app, self.body_max_bytes = app, body_max_bytes
@@ -79,28 +80,13 @@ class RequestContext:
                 too_large = BodyTooLarge(f"A body has at most {self.body_max_bytes} bytes here.")
                 await problems.respond(too_large)(scope, receive, answer.send)
             else:
-                await self.app(scope, _bounded(receive, self.body_max_bytes), answer.send)
+                await self.app(scope, receive, answer.send)
             answer.record(scope)
 
 
 def _length(headers: dict[str, str]) -> int:
     length = headers.get("content-length", "0")
     return int(length) if length.isdigit() else 0
-
-
-def _bounded(receive: Receive, limit: int) -> Receive:
-    """A chunked body has no length to look at beforehand."""
-    read = 0
-
-    async def bounded() -> Message:
-        nonlocal read
-        message = await receive()
-        read += len(message.get("body", b""))
-        if read > limit:
-            raise BodyTooLarge(f"A body has at most {limit} bytes here.")
-        return message
-
-    return bounded
 
 
 class _Answer:

@@ -90,6 +90,15 @@ class RequestNotValid(Invalid):
     """The body, a parameter or a header is not what the API describes; `errors` points at each place."""
 
 
+FRAMEWORK = {
+    400: ("bad-request", "Bad request"),
+    404: ("not-found", "Not found"),
+    405: ("method-not-allowed", "Method not allowed"),
+    413: ("body-too-large", "Body too large"),
+}
+"""What the framework refuses by itself. Python's own phrases change from version to version, and a code must not."""
+
+
 def document(status: int, code: str, title: str, detail: str, **extras: Any) -> dict[str, Any]:
     return {"type": f"/problems/{code}", "title": title, "status": status, "detail": detail, "code": code, **extras}
 
@@ -134,8 +143,8 @@ def _is_offset(step: str | int, path: list[str | int]) -> bool:
 
 async def _on_http_exception(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    title = HTTPStatus(error.status_code).phrase
-    body = document(error.status_code, title.lower().replace(" ", "-"), title.capitalize(), str(error.detail))
+    code, title = FRAMEWORK.get(error.status_code, ("http-error", HTTPStatus(error.status_code).phrase))
+    body = document(error.status_code, code, title, str(error.detail))
     return JSONResponse(body, error.status_code, headers=error.headers, media_type=MEDIA_TYPE)
 
 

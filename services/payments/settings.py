@@ -31,9 +31,11 @@ class PaymentsSettings(Settings):
 
     @model_validator(mode="after")
     def _safe_for_real_money(self) -> Self:
-        if self.environment == "production":
-            if not self.polar_base_url.startswith("https://"):
-                raise ValueError("polar_base_url must be https:// in production")
-            if not all(secret.get_secret_value() for secret in self.polar_webhook_secrets or (SecretStr(""),)):
-                raise ValueError("polar_webhook_secrets must hold at least one secret, and no empty one, in production")
+        if self.environment != "production":
+            return self
+        if not self.polar_base_url.startswith("https://"):
+            raise ValueError("polar_base_url must be https:// in production")
+        secrets = [secret.get_secret_value() for secret in self.polar_webhook_secrets]
+        if not secrets or not all(secrets):
+            raise ValueError("polar_webhook_secrets must hold at least one secret, and no empty one, in production")
         return self

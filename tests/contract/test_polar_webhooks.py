@@ -4,6 +4,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -96,7 +97,7 @@ async def test_ten_events_that_fail_ten_times_disable_the_endpoint(standin: Runn
 
 async def test_what_was_acknowledged_outlives_a_kill_and_the_deliveries_go_on(tmp_path: Path) -> None:
     receiver = Receiver()  # not listening yet: every delivery fails
-    async with running(tmp_path, receiver.url, webhook_time_scale=0.01) as standin:
+    async with AsyncExitStack() as later, running(tmp_path, receiver.url, webhook_time_scale=0.01) as standin:
         order = await standin.buy()
         waiting = await standin.open_checkout(booking_id="b2")
         await standin.http.post(f"{waiting.url}/pay-slowly")
@@ -105,9 +106,10 @@ async def test_what_was_acknowledged_outlives_a_kill_and_the_deliveries_go_on(tm
 
         standin.program.start()
         assert (await standin.look("ledger"))["entries"] == before
-        async with listening(receiver), standin.sdk() as polar:
+        await later.enter_async_context(listening(receiver))
+        async with standin.sdk() as polar:
             assert (await polar.orders.get(order.id)).status == "paid"
-            deliveries = await receiver.until(lambda all_: set(PURCHASE) <= set(facts(all_)))
+            deliveries = await receiver.until(lambda all_: set(PURCHASE) <= set(facts(all_)), within_s=45)
             ids = [each.headers["webhook-id"] for each in deliveries]
             assert len(set(ids)) == len(ids)
             await standin.admin("clock", advance_s=31)  # the slow bank was not forgotten either
@@ -131,6 +133,6 @@ async def test_legacy_endpoints_are_signed_with_the_whole_secret(tmp_path: Path)
 async def test_fifty_purchases_at_once_take_seconds(standin: RunningPolar, receiver: Receiver) -> None:
     opened = await asyncio.gather(*(standin.open_checkout(booking_id=f"b{n}") for n in range(50)))
     await asyncio.gather(*(standin.admin(f"checkouts/{each.id}/pay") for each in opened))
-    deliveries = await receiver.until(lambda all_: len(all_) >= 50 * len(PURCHASE), within_s=20)
+    deliveries = await receiver.until(lambda all_: len(all_) >= 50 * len(PURCHASE), within_s=45)
     assert facts(deliveries).count(("order.paid", "paid")) == 50
     assert (await standin.look("ledger"))["charges"] == 50

@@ -20,6 +20,7 @@ class Receiver:
     answer: Callable[[Delivery], int] = lambda _: 202
     received: list[Delivery] = field(default_factory=list)
     _arrival: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _under_way: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
     def url(self) -> str:
@@ -32,6 +33,12 @@ class Receiver:
         return list(self.received)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(self._answer_one(reader, writer))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        await task
+
+    async def _answer_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             lines = [line.partition(": ") for line in head.split("\r\n")[1:] if line]
@@ -42,6 +49,8 @@ class Receiver:
             writer.write(f"HTTP/1.1 {status} Answered\r\n{fields}\r\n\r\n".encode())
             await writer.drain()
         writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
 
     async def _keep(self, delivery: Delivery) -> int:
         async with self._arrival:
@@ -57,3 +66,4 @@ async def listening(receiver: Receiver) -> AsyncIterator[Receiver]:
         yield receiver
     finally:
         server.close()
+        await asyncio.gather(*receiver._under_way)

@@ -55,7 +55,7 @@ async def hold_slot(
     slot = choose_slot(venue, court, body.starts_at, now)
     await known_users.remember(caller)
     booking = Booking.hold(uuid7(), slot, venue, caller.user_id, now)
-    answer = await Hold(booking, venue, court, key).place(chassis, catalogue)
+    answer = await Hold(booking, slot, venue, court, key).place(chassis, catalogue)
     if isinstance(answer, Replay):
         return answer.response()
     headers = {"Location": f"/v1/bookings/{booking.id}", "ETag": f'"{booking.version}"'}

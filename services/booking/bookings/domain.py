@@ -19,6 +19,10 @@ class SlotNotOnGrid(problems.Invalid):
     """The court has no slot that starts then: closed, or between two slots."""
 
 
+class CourtOutOfUse(problems.Conflict):
+    """The club keeps this court closed until further notice."""
+
+
 class SlotInThePast(problems.Invalid):
     pass
 
@@ -53,6 +57,10 @@ class CheckoutNotReady(problems.Conflict):
 
 class PaymentTooLate(Exception):
     """Money came for a booking that no longer has its court."""
+
+
+class HoldNotOver(Exception):
+    """Nobody may end a hold before its time."""
 
 
 class AmountDiffers(Exception):
@@ -117,13 +125,12 @@ class Booking:
         self.version += 1
         return True
 
-    def expire(self, now: datetime) -> bool:
-        """Give up a hold that is over. False when there is none, or a payment was faster."""
+    def expire(self, now: datetime) -> None:
+        """Give up a hold that is over. Raises `HoldNotOver` when it is not, or a payment was faster."""
         if not self.is_overdue(now):
-            return False
+            raise HoldNotOver(f"the booking is {self.status} until {self.hold_expires_at}")
         self.status = "expired"
         self.version += 1
-        return True
 
     def checkout(self, now: datetime) -> str:
         """Where to pay, as long as paying makes sense."""
@@ -142,10 +149,13 @@ class Booking:
 
 def choose_slot(venue: Venue, court: Court, starts_at: datetime, now: datetime) -> Slot:
     """The slot that a player asks for, if the club offers it."""
+    if not court.active:
+        raise CourtOutOfUse(f"{court.name} takes no bookings at present.", court_id=str(court.id))
     if starts_at <= now:
         raise SlotInThePast("This slot has begun. Choose one that starts later.", starts_at=starts_at.isoformat())
     last = venue.last_bookable_day(now)
-    if venue.local(starts_at).date() > last:
+    # The first comparison keeps the year 9999 away from the zone's arithmetic.
+    if starts_at.date() > last + timedelta(days=1) or venue.local(starts_at).date() > last:
         raise SlotBeyondHorizon(f"The club takes bookings up to {last}.", last_bookable_day=last.isoformat())
     if slot := venue.slot_at(court, starts_at):
         return slot

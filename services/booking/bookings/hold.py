@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Literal
@@ -11,12 +12,12 @@ import orjson
 import stamina
 
 from courtside_contracts.booking import BookingHeld
-from services.booking.availability.queries import free_slots_of
+from services.booking.availability.queries import coming_slots, free, taken
 from services.booking.bookings.domain import ActiveBookingLimit, Booking, SlotAlreadyTaken
 from services.booking.bookings.events import tell
 from services.booking.bookings.mutations import expire_overdue
 from services.booking.bookings.representation import represent
-from services.booking.venues.domain import Court, Venue
+from services.booking.venues.domain import Court, Slot, Venue
 from services.booking.venues.queries import Catalogue
 from services.chassis.idempotency import IdempotencyKey, Replay, replay
 from services.chassis.outbox import Outgoing
@@ -35,6 +36,7 @@ class Hold:
     """A hold that is ready to be written: the booking, its event and the answer are known beforehand, only its luck is not."""
 
     booking: Booking
+    slot: Slot
     venue: Venue
     court: Court
     key: IdempotencyKey | None
@@ -48,17 +50,26 @@ class Hold:
                 return self.body
             if outcome == "key seen" and self.key is not None:
                 return await replay(chassis.database, self.key)
-            if outcome != "seat race" and not await expire_overdue(
-                chassis.unit_of_work, catalogue, self.booking, outcome
+            if outcome == "slot taken":
+                await self._make_way(chassis, catalogue)
+            elif outcome == "no seat" and not await expire_overdue(
+                chassis, catalogue, bookings_of=self.booking.user_id
             ):
-                break
-        if outcome == "slot taken":
-            raise await self._slot_taken(chassis)
-        raise ActiveBookingLimit(
-            f"You have {self.venue.max_active_bookings} active bookings, which is the club's limit. "
-            "Cancel one, or let an unpaid hold run out.",
-            limit=self.venue.max_active_bookings,
+                raise self._limit_reached()
+        raise SlotAlreadyTaken(
+            f"{self.court.name} is wanted by many at that time. Try again.", court_id=str(self.court.id)
         )
+
+    async def _make_way(self, chassis: Chassis, catalogue: Catalogue) -> None:
+        """End the holds that are over and in the way. Raises `SlotAlreadyTaken` when something else stands there."""
+        now = chassis.clock.now()
+        coming = coming_slots(self.venue, self.court, self.slot, now)
+        occupancy = await taken(chassis.database, coming, now)
+        in_the_way = [one for one in occupancy if one.overlaps(self.slot)]
+        if any(not one.overdue for one in in_the_way):
+            raise self._slot_taken(free(coming, occupancy, limit=SUGGESTIONS))
+        if in_the_way:
+            await expire_overdue(chassis, catalogue, in_the_way_of=self.slot)
 
     @property
     def body(self) -> bytes:
@@ -101,19 +112,18 @@ class Hold:
             orjson.dumps(row["headers"]).decode(),
         )
 
-    async def _slot_taken(self, chassis: Chassis) -> SlotAlreadyTaken:
-        free = await free_slots_of(
-            chassis.database,
-            self.venue,
-            self.court,
-            after=self.booking.starts_at,
-            now=chassis.clock.now(),
-            limit=SUGGESTIONS,
-        )
+    def _slot_taken(self, next_free: Iterable[Slot]) -> SlotAlreadyTaken:
         return SlotAlreadyTaken(
             f"{self.court.name} is taken at that time.",
             court_id=str(self.court.id),
             starts_at=self.venue.local(self.booking.starts_at).isoformat(),
             ends_at=self.venue.local(self.booking.ends_at).isoformat(),
-            next_free_slots=[self.venue.local(slot.starts_at).isoformat() for slot in free],
+            next_free_slots=[self.venue.local(slot.starts_at).isoformat() for slot in next_free],
+        )
+
+    def _limit_reached(self) -> ActiveBookingLimit:
+        limit = self.venue.max_active_bookings
+        return ActiveBookingLimit(
+            f"You have {limit} active bookings, which is the club's limit. Cancel one, or let an unpaid hold run out.",
+            limit=limit,
         )

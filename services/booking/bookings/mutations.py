@@ -12,35 +12,38 @@ from services.booking.bookings import queries
 from services.booking.bookings.domain import AmountDiffers, Booking, PaymentTooLate
 from services.booking.bookings.events import tell
 from services.booking.bookings.tables import bookings, court_occupancy
+from services.booking.venues.domain import Slot
 from services.booking.venues.queries import Catalogue
 from services.chassis.retrying import Fatal
-from services.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from services.chassis.service import Chassis
+from services.chassis.unit_of_work import UnitOfWork
 
 
-async def expire_overdue(unit_of_work: UnitOfWorkFactory, catalogue: Catalogue, wanted: Booking, reason: str) -> bool:
-    """End the holds that are over and in the way of a new one. True when there were any, so that trying again makes sense.
+async def expire_overdue(
+    chassis: Chassis, catalogue: Catalogue, *, bookings_of: UUID | None = None, in_the_way_of: Slot | None = None
+) -> int:
+    """End the holds that are over: those of a player, for their seats, or those of a court, for its time. How many.
 
-    In the way of a slot are holds of that court, in the way of a seat the player's own. An unpaid hold thus ends on time with every
-    cron stopped.
+    The next player's own request does it, so an unpaid hold ends on time with every cron stopped.
     """
-    in_the_way = bookings.c.user_id == wanted.user_id
-    if reason == "slot taken":
-        overlaps = (bookings.c.starts_at < wanted.ends_at) & (bookings.c.ends_at > wanted.starts_at)
-        in_the_way = (bookings.c.court_id == wanted.court_id) & overlaps
-    async with unit_of_work() as work:
+    wanted = [bookings.c.user_id == bookings_of] if bookings_of else []
+    if in_the_way_of:
+        overlaps = (bookings.c.starts_at < in_the_way_of.ends_at) & (bookings.c.ends_at > in_the_way_of.starts_at)
+        wanted += [bookings.c.court_id == in_the_way_of.court_id, overlaps]
+    async with chassis.unit_of_work() as work:
         overdue = (bookings.c.status == "held") & (bookings.c.hold_expires_at <= work.now)
         # In the order of ids, so that two sweeps cannot lock each other out.
-        found = await work.session.scalars(
-            select(Booking).where(in_the_way, overdue).order_by(bookings.c.id).with_for_update()
-        )
-        return bool([await _expire(work, catalogue, booking) for booking in found.all()])
+        found = select(Booking).where(overdue, *wanted).order_by(bookings.c.id).with_for_update()
+        expired = (await work.session.scalars(found)).all()
+        for booking in expired:
+            await _expire(work, catalogue, booking)
+    return len(expired)
 
 
-async def _expire(work: UnitOfWork, catalogue: Catalogue, booking: Booking) -> bool:
-    if booking.expire(work.now):
-        await work.session.execute(delete(court_occupancy).where(court_occupancy.c.booking_id == booking.id))
-        work.publish(tell(BookingExpired, booking, *await catalogue.court(booking.court_id)))
-    return True
+async def _expire(work: UnitOfWork, catalogue: Catalogue, booking: Booking) -> None:
+    booking.expire(work.now)
+    await work.session.execute(delete(court_occupancy).where(court_occupancy.c.booking_id == booking.id))
+    work.publish(tell(BookingExpired, booking, *await catalogue.court(booking.court_id)))
 
 
 async def confirm(work: UnitOfWork, catalogue: Catalogue, payment: PaymentSucceeded) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
+
+GRIDS_KEPT = 5_000
+"""Days of courts kept in memory, some 10 MB: 50 courts over a horizon of 90 days."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class Court:
     name: str
     surface: str
     slot_minutes: int
+    active: bool = True
+    """A court that is out of use keeps its bookings and takes no new ones."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,7 @@ class Venue:
     opening_hours: tuple[OpeningHours, ...]
     price_rules: tuple[PriceRule, ...]
     courts: tuple[Court, ...]
+    _grids: dict[tuple[UUID, date], list[Slot]] = field(default_factory=dict, compare=False, repr=False)
 
     def local(self, instant: datetime) -> datetime:
         return instant.astimezone(self.zone)
@@ -75,7 +81,17 @@ class Venue:
         return self.local(now).date() + timedelta(days=self.booking_horizon_days)
 
     def slots(self, court: Court, day: date) -> list[Slot]:
-        """Every slot of a court that starts in the opening hours of a local day and has a price, in order."""
+        """Every slot of a court that starts in the opening hours of a local day and has a price, in order.
+
+        Computed once for each day: who asks for a day is seldom the only one.
+        """
+        if (court.id, day) not in self._grids:
+            if len(self._grids) > GRIDS_KEPT:
+                self._grids.clear()
+            self._grids[court.id, day] = self._slots(court, day)
+        return self._grids[court.id, day]
+
+    def _slots(self, court: Court, day: date) -> list[Slot]:
         return [
             Slot(court.id, starts_at, ends_at, price)
             for hours in self.opening_hours

@@ -50,7 +50,11 @@ class Catalogue:
         if time.monotonic() - self._read_at < FRESH_SECONDS:
             return
         async with self._database.engine.connect() as connection:
-            self._venues = await _read(connection)
+            read = await _read(connection)
+        # An unchanged venue stays the same object, and so keeps the grids that it has computed.
+        self._venues = {
+            key: self._venues[key] if self._venues.get(key) == venue else venue for key, venue in read.items()
+        }
         self._courts = {court.id: (venue, court) for venue in self._venues.values() for court in venue.courts}
         self._read_at = time.monotonic()
 
@@ -59,7 +63,7 @@ async def _read(connection: AsyncConnection) -> dict[UUID, Venue]:
     """Four statements, whatever the number of venues."""
     hours = (await connection.execute(select(opening_hours))).all()
     rules = (await connection.execute(select(price_rules))).all()
-    active = (await connection.execute(select(courts).where(courts.c.active).order_by(courts.c.name))).all()
+    all_courts = (await connection.execute(select(courts).order_by(courts.c.name))).all()
     return {
         row.id: Venue(
             id=row.id,
@@ -72,10 +76,14 @@ async def _read(connection: AsyncConnection) -> dict[UUID, Venue]:
             booking_horizon_days=row.booking_horizon_days,
             opening_hours=tuple(OpeningHours(h.weekday, h.opens, h.closes) for h in hours if h.venue_id == row.id),
             price_rules=tuple(_rule(rule) for rule in rules if rule.venue_id == row.id),
-            courts=tuple(Court(c.id, c.name, c.surface, c.slot_minutes) for c in active if c.venue_id == row.id),
+            courts=tuple(_court(court) for court in all_courts if court.venue_id == row.id),
         )
         for row in (await connection.execute(select(venues))).all()
     }
+
+
+def _court(row: Row[Any]) -> Court:
+    return Court(row.id, row.name, row.surface, row.slot_minutes, row.active)
 
 
 def _rule(row: Row[Any]) -> PriceRule:

@@ -9,6 +9,7 @@ from services.booking.bookings.domain import (
     BookingNotHeld,
     CheckoutNotReady,
     HoldExpired,
+    HoldNotOver,
     PaymentTooLate,
     SlotBeyondHorizon,
     SlotInThePast,
@@ -48,10 +49,12 @@ def test_only_the_frozen_price_confirms(amount: int, currency: str) -> None:
 
 def test_a_hold_expires_at_its_end_and_not_before() -> None:
     hold = a_hold()
-    assert not hold.expire(NOW + timedelta(minutes=15) - timedelta(microseconds=1))
-    assert hold.expire(NOW + timedelta(minutes=15))
+    with pytest.raises(HoldNotOver):
+        hold.expire(NOW + timedelta(minutes=15) - timedelta(microseconds=1))
+    hold.expire(NOW + timedelta(minutes=15))
     assert (hold.status, hold.version) == ("expired", 2)
-    assert not hold.expire(NOW + timedelta(minutes=16))
+    with pytest.raises(HoldNotOver):
+        hold.expire(NOW + timedelta(minutes=16))
 
 
 def test_the_checkout_opens_once_the_page_is_made_and_closes_with_the_hold() -> None:
