@@ -17,20 +17,18 @@ from typing import Any
 import structlog
 import uvicorn
 import uvloop
-from aiokafka.errors import KafkaError
 from fastapi import APIRouter
 from pydantic import ValidationError
 
 from services.chassis import health, http, logging, migrations
 from services.chassis.auth import TokenVerifier
 from services.chassis.clock import DatabaseClock
-from services.chassis.consuming import Consumers, Pipeline
+from services.chassis.consuming import Consumers
 from services.chassis.database import Database
 from services.chassis.relay import Doorbell, Relay
-from services.chassis.retrying import Ladder
 from services.chassis.settings import Settings
-from services.chassis.subscribing import Subscription, make_broker
 from services.chassis.unit_of_work import UnitOfWorkFactory
+from services.chassis.working import consume
 
 log = structlog.get_logger()
 
@@ -38,8 +36,6 @@ ROLES = ("api", "worker", "all", "migrate")
 
 Part = Coroutine[Any, Any, None]
 Command = Callable[[Settings], Part]
-PROVIDER_BATCH, DATABASE_BATCH = 32, 500
-"""Records of one batch, so that it ends well within the drain: 16 provider calls at once, or rows of one transaction."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +116,7 @@ class Process:
         yield self._serve(chassis, service, works=works)
         if works:
             yield Relay(self.settings, self.settings.database_url.get_secret_value()).run(self.stopping)
-            yield self._consume(chassis, service.consumers)
+            yield consume(self.settings, service.consumers, chassis.unit_of_work, self.stopping, self.consuming)
 
     async def _supervise(self, parts: list[Part], aides: list[Part]) -> int:
         """A part that fails takes the process with it: a supervisor starts a fresh one. Parts drain, aides are just ended."""
@@ -170,45 +166,6 @@ class Process:
         await asyncio.wait([serving, asyncio.create_task(self.stopping.wait())], return_when=asyncio.FIRST_COMPLETED)
         server.should_exit = True
         await serving
-
-    async def _consume(self, chassis: Chassis, consumers: Consumers) -> None:
-        """Start when the broker answers, then work until told to stop."""
-        if not consumers.topics:
-            await self.stopping.wait()
-            return
-        while not self.stopping.is_set():
-            pipeline = Pipeline(self.settings, consumers, chassis.unit_of_work, self._ladder())
-            broker = make_broker(self.settings.kafka_bootstrap, self.settings.service)
-            self._subscribe(broker, pipeline, consumers)
-            try:
-                await pipeline.start()
-                await broker.start()
-            except KafkaError:
-                log.warning("consumers wait for the broker")
-                with contextlib.suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(self.stopping.wait(), 1.0)
-            else:
-                self.consuming.set()
-                await self.stopping.wait()
-            finally:
-                await broker.stop()
-                await pipeline.stop()
-
-    def _ladder(self) -> Ladder:
-        return Ladder(self.settings.service).with_delays(self.settings.retry_delays)
-
-    def _subscribe(self, broker: Any, pipeline: Pipeline, consumers: Consumers) -> None:
-        """The main topics in one group, and each tier in a group of its own, so that their rebalances keep apart."""
-        prefix, ladder = self.settings.topic_prefix, self._ladder()
-        max_records = PROVIDER_BATCH if consumers.calling_out else DATABASE_BATCH
-        common: dict[str, Any] = {"stopping": self.stopping, "max_records": max_records}
-        group = prefix + self.settings.service
-        Subscription(
-            broker, [prefix + topic.name for topic in consumers.topics], group, pipeline.handle_batch, **common
-        )
-        for tier in ladder.tiers:
-            name = prefix + ladder.topic(tier)
-            Subscription(broker, [name], name, pipeline.handle_batch, delay=tier.delay, **common)
 
 
 def _aides(chassis: Chassis) -> Iterator[Part]:

@@ -45,6 +45,7 @@ class RunningPolar:
         }
         variables = {f"POLAR_STANDIN_{name.upper()}": str(value) for name, value in environment.items()}
         self.program = Program(MODULE, variables, f"{self.url}/healthz", folder / f"polar-{port}.log")
+        self._polar = self.sdk()
         self.http = httpx.AsyncClient(base_url=self.url, trust_env=False)
 
     def sdk(self, token: str = TOKEN) -> PolarAsync:
@@ -61,18 +62,16 @@ class RunningPolar:
         return answer.json()
 
     async def open_checkout(self, amount: int = 2400, booking_id: str = "b1", **fields: Any) -> Checkout:
-        async with self.sdk() as polar:
-            return await polar.checkouts.create(
-                products=[PRODUCT],
-                prices={PRODUCT: [{"amount_type": "fixed", "price_amount": amount, "price_currency": "eur"}]},
-                **{"metadata": {"booking_id": booking_id}, "customer_email": "ana@club.test", **fields},
-            )
+        return await self._polar.checkouts.create(
+            products=[PRODUCT],
+            prices={PRODUCT: [{"amount_type": "fixed", "price_amount": amount, "price_currency": "eur"}]},
+            **{"metadata": {"booking_id": booking_id}, "customer_email": "ana@club.test", **fields},
+        )
 
     async def buy(self, amount: int = 2400, **fields: Any) -> Order:
         checkout = await self.open_checkout(amount, **fields)
         await self.admin(f"checkouts/{checkout.id}/pay")
-        async with self.sdk() as polar:
-            return (await polar.orders.list(checkout_id=checkout.id)).items[0]
+        return (await self._polar.orders.list(checkout_id=checkout.id)).items[0]
 
 
 @asynccontextmanager
@@ -80,7 +79,7 @@ async def running(folder: Path, webhook_url: str = "", **settings: object) -> As
     polar = RunningPolar(folder, webhook_url, **settings)
     polar.program.start()
     try:
-        async with polar.http:
+        async with polar.http, polar._polar:
             yield polar
     finally:
         polar.program.stop()

@@ -55,7 +55,7 @@ async def test_paying_twice_charges_once(standin: RunningPolar) -> None:
 
 
 async def test_a_second_confirmation_during_the_first_is_locked_out(tmp_path: Path) -> None:
-    async with running(tmp_path, charge_s=1) as standin:
+    async with running(tmp_path, charge_s=3) as standin:
         checkout = await standin.open_checkout()
         first = asyncio.create_task(standin.http.post(f"/_admin/checkouts/{checkout.id}/pay"))
         async with standin.sdk() as polar, asyncio.timeout(10):

@@ -46,7 +46,10 @@ class Courier:
             try:
                 while True:
                     self._standin.work_to_do.clear()
-                    self._start_due(client)
+                    try:
+                        self._start_due(client)
+                    except Exception:
+                        log.exception("webhooks that are due could not be started")
                     await self._wait_for_work()
             finally:
                 for task in self._under_way.values():

@@ -1,0 +1,204 @@
+"""A worker of the chassis in this process, on a real PostgreSQL and a real Kafka: it notes in a table what it was told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from pydantic import SecretStr
+from pydantic_settings import SettingsConfigDict
+from sqlalchemy import Column, Integer, MetaData, Table, Text, insert, text
+from uuid_utils.compat import uuid7
+
+from courtside_contracts.envelope import Envelope, Event
+from courtside_contracts.topics import BOOKING_EVENTS, dead_letter_topic
+from services.chassis.clock import DatabaseClock
+from services.chassis.consuming import Consumers, Delivery
+from services.chassis.database import CHASSIS, Database
+from services.chassis.retrying import Fatal, Transient
+from services.chassis.settings import Settings
+from services.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from services.chassis.working import consume
+
+SOON = 3
+"""The try that succeeds: after the one in a shared transaction and the one alone, both before the record goes to a tier."""
+GIVE_UP_SECONDS = 30.0
+SHORT = (timedelta(seconds=1), timedelta(seconds=2), timedelta(seconds=2), timedelta(seconds=2))
+
+effects = Table(
+    "effects", MetaData(), Column("seq", Integer, primary_key=True), Column("key", Text), Column("number", Integer)
+)
+
+
+class Noted(Event):
+    """`fails` says what its handler does before it succeeds: nothing, `at first`, `always`, or `fatally`."""
+
+    type: ClassVar[str] = "test.noted.v1"
+    topic: ClassVar[str] = BOOKING_EVENTS.name
+    source: ClassVar[str] = "/test"
+
+    name: str
+    number: int
+    fails: str = ""
+
+    @property
+    def key(self) -> str:
+        return self.name
+
+
+class Called(Noted):
+    """The same for a handler that calls out."""
+
+    type: ClassVar[str] = "test.called.v1"
+
+
+class WorkerSettings(Settings):
+    model_config = SettingsConfigDict(env_prefix="TEST_WORKER_", extra="ignore")
+    service: ClassVar[str] = "payments"
+
+
+@dataclass
+class Bench:
+    """A database, topics, and a producer and consumer that know nothing of the chassis."""
+
+    settings: WorkerSettings
+    database: Database
+    unit_of_work: UnitOfWorkFactory
+    producer: AIOKafkaProducer
+    tries: list[tuple[str, int]] = field(default_factory=list)
+
+    @property
+    def topic(self) -> str:
+        return self.settings.topic_prefix + BOOKING_EVENTS.name
+
+    @property
+    def dead_letters(self) -> str:
+        return self.settings.topic_prefix + dead_letter_topic(self.settings.service).name
+
+    async def note(self, work: UnitOfWork, event: Noted) -> None:
+        self.tries.append((event.name, event.number))
+        if event.fails == "fatally":
+            raise Fatal("a person must look at this")
+        if event.fails == "always" or (
+            event.fails == "at first" and self.tries.count((event.name, event.number)) < SOON
+        ):
+            raise Transient("not now")
+        await work.session.execute(insert(effects).values(key=event.name, number=event.number))
+
+    async def call(self, delivery: Delivery[Called]) -> None:
+        await asyncio.sleep(0)  # others of the batch get their turn here, as in a real call
+        async with delivery.once() as work:
+            await self.note(work, delivery.event)
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """A worker that consumes until the block ends, and then drains."""
+        stopping, started = asyncio.Event(), asyncio.Event()
+        consumers = Consumers(
+            topics=(BOOKING_EVENTS,), in_transaction={Noted: self.note}, calling_out={Called: self.call}
+        )
+        task = asyncio.create_task(consume(self.settings, consumers, self.unit_of_work, stopping, started))
+        await asyncio.wait_for(started.wait(), GIVE_UP_SECONDS)
+        try:
+            yield
+        finally:
+            stopping.set()
+            await asyncio.wait_for(task, GIVE_UP_SECONDS)
+
+    async def publish(self, *events: Noted, partition: int = 0) -> list[Envelope]:
+        """All into one partition, so that a batch holds them together and in order."""
+        sent = [
+            (event, Envelope(str(uuid7()), event.type, event.source, datetime.now(UTC), event.key)) for event in events
+        ]
+        for event, attributes in sent:
+            await self.send(event.value(), attributes.headers(), key=event.key.encode(), partition=partition)
+        await self.producer.flush()
+        return [attributes for _, attributes in sent]
+
+    async def send(
+        self, value: bytes | None, headers: Any, *, key: bytes | None = b"k", partition: int = 0
+    ) -> ConsumerRecord[bytes, bytes]:
+        future = await self.producer.send(self.topic, value, key=key, headers=list(headers), partition=partition)
+        return await future
+
+    async def effects(self) -> list[tuple[str, int]]:
+        async with self.database.engine.connect() as connection:
+            rows = await connection.execute(text("SELECT key, number FROM effects ORDER BY seq"))
+            return [(row.key, row.number) for row in rows]
+
+    async def until_effects(self, wanted: int) -> list[tuple[str, int]]:
+        found: list[tuple[str, int]] = await until(f"{wanted} effects", self.effects, lambda seen: len(seen) >= wanted)
+        return found
+
+    async def until_committed(self, partition: int = 0) -> None:
+        """The group has nothing left to read there."""
+        spot = TopicPartition(self.topic, partition)
+        group = self.settings.topic_prefix + self.settings.service
+        async with reader(self.settings.kafka_bootstrap, group=group) as consumer:
+            end = (await consumer.end_offsets([spot]))[spot]
+
+            async def committed() -> int:
+                consumer.assign([spot])
+                return await consumer.committed(spot) or 0
+
+            await until(f"offset {end} committed", committed, lambda offset: offset == end)
+
+    async def read(self, topic: str, wanted: int) -> list[ConsumerRecord[bytes, bytes]]:
+        """All records of a topic, once there are so many."""
+        async with reader(self.settings.kafka_bootstrap, topic) as consumer:
+            found: list[ConsumerRecord[bytes, bytes]] = []
+
+            async def more() -> int:
+                batches = await consumer.getmany(timeout_ms=200)
+                found.extend(record for batch in batches.values() for record in batch)
+                return len(found)
+
+            await until(f"{wanted} records on {topic}", more, lambda count: count >= wanted)
+            return found
+
+
+@asynccontextmanager
+async def reader(bootstrap: str, *topics: str, group: str | None = None) -> AsyncIterator[AIOKafkaConsumer]:
+    consumer = AIOKafkaConsumer(
+        *topics, bootstrap_servers=bootstrap, group_id=group, auto_offset_reset="earliest", enable_auto_commit=False
+    )
+    await consumer.start()
+    try:
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def until(what: str, look: Callable[[], Awaitable[Any]], enough: Callable[[Any], bool]) -> Any:
+    deadline = asyncio.get_running_loop().time() + GIVE_UP_SECONDS
+    while not enough(found := await look()):
+        assert asyncio.get_running_loop().time() < deadline, f"{what} did not come: {found}"
+        await asyncio.sleep(0.02)
+    return found
+
+
+@pytest.fixture
+async def bench(
+    new_database: Callable[[str], Awaitable[str]], new_topics: Callable[[], Awaitable[tuple[str, str]]]
+) -> AsyncIterator[Bench]:
+    url, (bootstrap, prefix) = await asyncio.gather(new_database("payments"), new_topics())
+    settings = WorkerSettings(
+        database_url=SecretStr(url), kafka_bootstrap=bootstrap, topic_prefix=prefix, retry_delays=SHORT
+    )
+    database = await Database.open(settings)
+    async with database.engine.begin() as connection:
+        await connection.run_sync(CHASSIS.create_all)
+        await connection.run_sync(effects.metadata.create_all)
+    clock = DatabaseClock()
+    await clock.synchronise(database)
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, max_request_size=2_000_000)
+    await producer.start()
+    yield Bench(settings, database, UnitOfWorkFactory(database, clock, lambda: None), producer)
+    await producer.stop()
+    await database.close()

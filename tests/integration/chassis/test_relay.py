@@ -1,0 +1,133 @@
+"""From the outbox to the topic, on a real PostgreSQL and a real Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import text
+from uuid_utils.compat import uuid7
+
+from courtside_contracts.envelope import Envelope
+from courtside_contracts.topics import RECORD_MAX_BYTES
+from services.chassis.outbox import Outgoing, RecordTooLarge
+from services.chassis.relay import BATCH, Doorbell, Relay
+from services.chassis.telemetry import tracing
+from services.chassis.unit_of_work import UnitOfWorkFactory
+from tests.integration.chassis.conftest import Bench, Noted, until
+
+
+@asynccontextmanager
+async def relaying(bench: Bench) -> AsyncIterator[asyncio.Task[None]]:
+    stopping = asyncio.Event()
+    relay = Relay(bench.settings, bench.settings.database_url.get_secret_value())
+    task = asyncio.create_task(relay.run(stopping))
+    try:
+        yield task
+    finally:
+        stopping.set()
+        await asyncio.wait([task], timeout=10)
+
+
+async def waiting(bench: Bench) -> int:
+    async with bench.database.engine.connect() as connection:
+        return int((await connection.execute(text("SELECT count(*) FROM outbox"))).scalar_one())
+
+
+async def test_events_arrive_in_order_with_their_attributes_and_leave_the_outbox(bench: Bench) -> None:
+    with tracing("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "request-7"):
+        async with bench.unit_of_work() as work:
+            for number in range(BATCH + 20):
+                work.publish(Noted(name="a", number=number))
+    async with relaying(bench):
+        records = await bench.read(bench.topic, BATCH + 20)
+        await until("an empty outbox", lambda: waiting(bench), lambda count: count == 0)
+    assert [Noted.model_validate_json(record.value or b"").number for record in records] == list(range(BATCH + 20))
+    attributes = Envelope.parse(records[0].headers)
+    assert (attributes.type, attributes.source, attributes.subject) == ("test.noted.v1", "/test", "a")
+    assert (attributes.time, attributes.correlation_id) == (work.now, "request-7")
+    assert (attributes.traceparent or "").split("-")[1] == "4bf92f3577b34da6a3ce929d0e0e4736"
+    assert {record.key for record in records} == {b"a"}
+
+
+async def test_bytes_and_tombstones_travel_as_they_are(bench: Bench) -> None:
+    async with bench.unit_of_work() as work:
+        for payload in (b"\xff not json", None):
+            work.outgoing.append(
+                Outgoing(uuid7(), "user.profiles", "u1", "user.profile.v1", "/test", payload, datetime.now(UTC))
+            )
+    async with relaying(bench):
+        records = await bench.read(f"{bench.settings.topic_prefix}user.profiles", 2)
+    assert [record.value for record in records] == [b"\xff not json", None]
+
+
+async def test_nothing_is_told_of_a_transaction_that_failed(bench: Bench) -> None:
+    async def fail_after_telling() -> None:
+        async with bench.unit_of_work() as work:
+            work.publish(Noted(name="a", number=1))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail_after_telling()
+    assert await waiting(bench) == 0
+
+
+async def test_a_row_that_no_topic_takes_is_refused_with_its_transaction(bench: Bench) -> None:
+    async def tell_too_much() -> None:
+        async with bench.unit_of_work() as work:
+            work.publish(Noted(name="x" * RECORD_MAX_BYTES, number=1))
+
+    with pytest.raises(RecordTooLarge):
+        await tell_too_much()
+    assert await waiting(bench) == 0
+
+
+async def test_one_relay_works_and_another_takes_over_when_it_is_gone(bench: Bench) -> None:
+    async with relaying(bench) as first, relaying(bench) as second:
+        async with bench.unit_of_work() as work:
+            work.publish(Noted(name="a", number=1))
+        await bench.read(bench.topic, 1)
+        assert not first.done()
+        assert not second.done()
+        first.cancel()
+        async with bench.unit_of_work() as work:
+            work.publish(Noted(name="a", number=2))
+        records = await bench.read(bench.topic, 2)
+    assert len({Envelope.parse(record.headers).id for record in records}) == 2
+
+
+async def test_a_relay_whose_connection_is_cut_comes_back(bench: Bench) -> None:
+    async with relaying(bench) as task:
+        async with bench.unit_of_work() as work:
+            work.publish(Noted(name="a", number=1))
+        await bench.read(bench.topic, 1)
+        async with bench.database.engine.connect() as connection:
+            cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'payments-relay'"
+            assert (await connection.execute(text(cut))).scalar_one()
+        async with bench.unit_of_work() as work:
+            work.publish(Noted(name="a", number=2))
+        await bench.read(bench.topic, 2)
+        assert not task.done()
+
+
+async def test_many_commits_ring_once_and_the_relay_wakes(bench: Bench) -> None:
+    doorbell = Doorbell(bench.settings.database_url.get_secret_value())
+    ringing = asyncio.create_task(doorbell.run())
+    unit_of_work = UnitOfWorkFactory(bench.database, bench.unit_of_work.clock, doorbell.ring)
+    relay = Relay(bench.settings, bench.settings.database_url.get_secret_value())
+    stopping = asyncio.Event()
+    running = asyncio.create_task(relay.run(stopping))
+
+    async def commit(number: int) -> None:
+        async with unit_of_work() as work:
+            work.publish(Noted(name=str(number), number=number))
+
+    await asyncio.gather(*(commit(number) for number in range(20)))
+    await bench.read(bench.topic, 20)
+    await until("an empty outbox", lambda: waiting(bench), lambda count: count == 0)
+    stopping.set()
+    await running
+    ringing.cancel()
