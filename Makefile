@@ -38,7 +38,7 @@ test-unit: $(READY) ## The pure tests, in seconds
 lint: $(READY) ## ruff, import-linter and deptry
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/lint-imports --no-timings
+	@$(BIN)/lint-imports
 	@$(BIN)/deptry .
 
 types: $(READY) ## mypy --strict over services, contracts, deploy and tests

@@ -76,7 +76,8 @@ class Player:
                 raise DemoFailed(f"no way to the checkout: {answer.text}")
             return None
 
-        return await self._until("the payment page", look)
+        page: str = await self._until("the payment page", look)
+        return page
 
     async def pay(self, url: str) -> None:
         """Fill in the form of the page and press Pay, as a browser does."""
@@ -104,7 +105,8 @@ class Player:
             )
             return next(iter(found.json()["emails"]), None)
 
-        return await self._until("the mail", look)
+        mail: dict[str, Any] = await self._until("the mail", look)
+        return mail
 
     async def step(self, name: str, doing: Awaitable[Any]) -> Any:
         started = time.perf_counter()

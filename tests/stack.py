@@ -27,7 +27,7 @@ from deploy.local.keys import ensure_keys
 from deploy.local.ports import free_port
 from deploy.local.postgres import DURABLE, Postgres
 from deploy.local.processes import Job, Part, Processes
-from deploy.local.stack import Programs, courtside, ready_url, stop
+from deploy.local.stack import INFRASTRUCTURE, Programs, courtside, ready_url, stop
 from deploy.local.system_user import remove_place
 
 QUICK = DURABLE | {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "128MB"}
@@ -65,12 +65,14 @@ class TestStack:
         return cls(home, installation, Processes(paths.run, paths.logs), lock)
 
     async def close(self) -> None:
-        for name in self.processes.names():
-            if name not in ("postgres", "kafka"):
-                await self.processes.stop(name)
-        await stop(self.processes)
-        _remove_run(self.installation.paths.home)
-        self.lock.close()
+        try:
+            for name in self.processes.names():
+                if name not in INFRASTRUCTURE:
+                    await self.processes.stop(name)
+            await stop(self.processes)
+            _remove_run(self.installation.paths.home)
+        finally:
+            self.lock.close()
 
     # PostgreSQL and Kafka
 
@@ -82,7 +84,7 @@ class TestStack:
     @property
     def kafka(self) -> Kafka:
         paths, ports = self.installation.paths, self.installation.ports
-        return Kafka(paths.kafka, ports.kafka, tuple(jars.fetch(paths.jars, lambda _: None)))
+        return Kafka(paths.kafka, ports.kafka, tuple(jars.fetch(paths.jars, lambda _: None)), remembers_classes=False)
 
     @property
     def bootstrap(self) -> str:

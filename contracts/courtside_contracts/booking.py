@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import ClassVar, Literal
 from uuid import UUID
 
@@ -18,7 +17,8 @@ class BookingEvent(Event):
     """The whole booking as it is after the fact.
 
     Instants are UTC; `time_zone` (IANA) is the venue's, for showing them. `price_minor` is in minor units of `currency` (ISO 4217),
-    frozen when the slot was held. No personal data: `user_id` leads to `user.profiles` for who may read that topic.
+    frozen when the slot was held. A player may cancel up to
+    `cancellation_window_hours` before the start. No personal data: `user_id` leads to `user.profiles` for who may read that topic.
     """
 
     topic: ClassVar[str] = topics.BOOKING_EVENTS.name
@@ -37,7 +37,8 @@ class BookingEvent(Event):
     ends_at: AwareDatetime
     price_minor: int = Field(ge=0)
     currency: str = Field(pattern="^[A-Z]{3}$")
-    hold_expires_at: datetime | None = None
+    cancellation_window_hours: int = Field(ge=0)
+    hold_expires_at: AwareDatetime | None = None
 
     @property
     def key(self) -> str:

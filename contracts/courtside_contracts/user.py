@@ -8,18 +8,21 @@ from __future__ import annotations
 from typing import ClassVar
 from uuid import UUID
 
+from pydantic import Field
+
 from courtside_contracts import topics
 from courtside_contracts.envelope import Event
 
 
 class UserProfile(Event):
-    """`locale` is a BCP 47 tag: `es`, `en-GB`."""
+    """`locale` is a BCP 47 tag: `es`, `en-GB`. `version` grows with each change of the user: keep the highest."""
 
     type: ClassVar[str] = "user.profile.v1"
     topic: ClassVar[str] = topics.USER_PROFILES.name
     source: ClassVar[str] = "/courtside/booking"
 
     user_id: UUID
+    version: int = Field(ge=1)
     email: str
     name: str
     locale: str

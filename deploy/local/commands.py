@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.local import logs as part_logs
-from deploy.local.environment import SERVICES, Installation, Paths, Ports
+from deploy.local.environment import HOST, SERVICES, Installation, Paths, Ports
 from deploy.local.errors import WrongEnvironment
 from deploy.local.keys import ensure_keys
 from deploy.local.ports import ready
@@ -50,7 +50,9 @@ def down() -> None:
     paths = Paths.read(os.environ)
     with alone(paths):
         stopped = asyncio.run(stop(_processes(paths)))
-    console.print(f"Stopped: {', '.join(stopped)}. The data stays." if stopped else "Nothing was running.")
+    console.print(
+        f"Stopped: {', '.join(stopped)}. The data stays." if stopped else "Nothing was running.", soft_wrap=True
+    )
 
 
 def reset() -> None:
@@ -76,7 +78,7 @@ def status() -> None:
         is_ready = running is not None and ready(url)
         all_ready &= is_ready
         state = "ready" if is_ready else "not ready" if running else "stopped"
-        table.add_row(name, state, str(running.pid) if running else "", f"127.0.0.1:{running.port}" if running else "")
+        table.add_row(name, state, str(running.pid) if running else "", f"{HOST}:{running.port}" if running else "")
     console.print(table)
     if not all_ready:
         raise typer.Exit(1)
@@ -144,14 +146,18 @@ def _bring_up(stack: Stack) -> None:
 def _print_first_steps(installation: Installation) -> None:
     from services.booking.venues.seed import VENUE_ID  # noqa: PLC0415 - its libraries take a second, wanted at the end only
 
-    table = Table("part", "URL", box=None)
-    for service in SERVICES:
-        table.add_row(service, f"{installation.url(service)}/docs")
-    table.add_row("payments at Polar", installation.url("polar"))
-    table.add_row("mails at Resend", installation.url("resend"))
-    table.add_row("PostgreSQL", installation.database_url("booking"))
-    table.add_row("Kafka", f"127.0.0.1:{installation.ports.kafka}")
-    console.print(table, soft_wrap=True)
+    addresses = {service: f"{installation.url(service)}/docs" for service in SERVICES} | {
+        "payments at Polar": installation.url("polar"),
+        "mails at Resend": installation.url("resend"),
+        "PostgreSQL": installation.database_url("booking"),
+        "Kafka": f"{HOST}:{installation.ports.kafka}",
+    }
+    table = Table(box=None, show_header=False)
+    table.add_column()
+    table.add_column(no_wrap=True)  # an address is for copying
+    for part, address in addresses.items():
+        table.add_row(part, address)
+    console.print(table, width=max(console.width, 100), crop=False)
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).date()
     url = f"{installation.url('booking')}/v1/availability?venue_id={VENUE_ID}&date={tomorrow}"
     console.print("\nWhich slots are free tomorrow?")

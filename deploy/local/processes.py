@@ -35,6 +35,7 @@ class Part:
     ready_url: str
     ready_seconds: float = 60
     stop_signal: signal.Signals = signal.SIGTERM
+    stop_seconds: float = 20  # a service drains for at most 15 s
     user: int | None = None
     """The system user to run as, by number, when that is not the one who asks."""
 
@@ -61,6 +62,7 @@ class Running:
     started: str
     port: int
     stop_signal: int
+    stop_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,9 @@ class Processes:
         except FileNotFoundError:
             return None
         except (ValueError, TypeError):
-            found = Running(pid=0, started="", port=0, stop_signal=0)  # cut short by a full disk or a power cut
+            found = Running(
+                pid=0, started="", port=0, stop_signal=0, stop_seconds=0
+            )  # cut short by a full disk or a power cut
         if self._alive(found):
             return found
         self._pid_file(name).unlink(missing_ok=True)
@@ -91,7 +95,8 @@ class Processes:
     def start(self, part: Part) -> Running:
         refuse_used_port(part.name, part.port)
         child = self._spawn(part)
-        running = Running(child.pid, start_time(child.pid) or "", part.port, part.stop_signal)
+        started = start_time(child.pid) or ""
+        running = Running(child.pid, started, part.port, part.stop_signal, part.stop_seconds)
         self.run.mkdir(parents=True, exist_ok=True)
         self._pid_file(part.name).write_text(json.dumps(asdict(running)))
         return running
@@ -106,12 +111,12 @@ class Processes:
                 raise PartFailed(f"{sentence}; its log ends with:", self.log_tail(part.name))
             await asyncio.sleep(POLL_SECONDS)
 
-    async def stop(self, name: str, *, seconds: float = 20) -> None:
-        """Asks first; after `seconds` the whole session of the process is killed."""
+    async def stop(self, name: str) -> None:
+        """Asks first; after the part's `stop_seconds` the whole session of the process is killed."""
         if not (running := self.running(name)):
             return
         os.kill(running.pid, running.stop_signal)
-        if not await self._ended(running, seconds):
+        if not await self._ended(running, running.stop_seconds):
             await self.kill(name)
         self._pid_file(name).unlink(missing_ok=True)
 

@@ -19,7 +19,6 @@ from services.chassis.telemetry import tracing
 
 log = structlog.get_logger()
 
-BODY_MAX_BYTES = 65_536
 _REQUEST_ID = re.compile(r"^[\w.:/+=-]{1,128}$")
 
 REQUESTS = Counter("courtside_http_requests_total", "Requests by route and status", ["method", "route", "status"])
@@ -36,14 +35,14 @@ class BodyTooLarge(problems.Problem):
     status = 413
 
 
-def create_app(settings: Settings, title: str, routers: Sequence[APIRouter], **state: Any) -> App:
+def create_app(settings: Settings, title: str, body_max_bytes: int, routers: Sequence[APIRouter], **state: Any) -> App:
     """`RequestContext` around FastAPI: inside it, FastAPI would answer some requests before any of our code."""
     app = FastAPI(
         title=title,
         version="1",
         docs_url=None,  # the pages load scripts from elsewhere
         redoc_url=None,
-        max_body_size=BODY_MAX_BYTES,  # for bodies in chunks, whose length is not told beforehand
+        max_body_size=body_max_bytes,  # for bodies in chunks, whose length is not told beforehand
         telemetry={"tracing": False, "metrics": False},
         generate_unique_id_function=_operation_id,
     )
@@ -53,7 +52,7 @@ def create_app(settings: Settings, title: str, routers: Sequence[APIRouter], **s
     problems.install(app)
     for router in routers:
         app.include_router(router)
-    return RequestContext(app, BODY_MAX_BYTES)
+    return RequestContext(app, body_max_bytes)
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -56,6 +56,7 @@ class Service:
     title: str
     routers: Sequence[APIRouter] = ()
     consumers: Consumers = field(default_factory=Consumers)
+    body_max_bytes: int = 65_536
     state: dict[str, Any] = field(default_factory=dict)
     """What the routes need, by name, as attributes of `request.app.state`."""
     close: Callable[[], Awaitable[None]] | None = None
@@ -145,6 +146,7 @@ class Process:
         app = http.create_app(
             self.settings,
             service.title,
+            service.body_max_bytes,
             [*(service.routers if serves else ()), health.router],
             checks=checks,
             chassis=chassis,

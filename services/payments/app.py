@@ -15,7 +15,7 @@ from services.payments.profiles.mutations import keep_profile
 from services.payments.settings import PaymentsSettings
 from services.payments.webhooks.api import router as webhooks_router
 from services.payments.webhooks.consumers import take_up
-from services.payments.webhooks.domain import PolarWebhook
+from services.payments.webhooks.domain import WEBHOOK_MAX_BYTES, PolarWebhook
 
 
 def build(chassis: Chassis) -> Service:
@@ -23,6 +23,7 @@ def build(chassis: Chassis) -> Service:
     assert isinstance(settings, PaymentsSettings)
     polar = Polar.connect(settings)
     return Service(
+        body_max_bytes=WEBHOOK_MAX_BYTES,
         title="Courtside payments",
         routers=(webhooks_router,),
         consumers=consumers(polar),

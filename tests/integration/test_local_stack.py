@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import jwt
@@ -87,16 +88,16 @@ async def test_a_part_that_dies_says_its_last_words(processes: Processes) -> Non
 
 
 async def test_a_part_that_ignores_sigterm_is_killed(processes: Processes) -> None:
-    running = processes.start(tiny("booking", DEAF))
+    running = processes.start(replace(tiny("booking", DEAF), stop_seconds=0.2))
     await until(lambda: "deaf" in processes.log_tail("booking"))
-    await processes.stop("booking", seconds=0.2)
+    await processes.stop("booking")
     assert start_time(running.pid) is None
 
 
 async def test_a_stale_pid_file_never_costs_a_foreign_program_its_life(
     processes: Processes, foreigner: subprocess.Popen[bytes]
 ) -> None:
-    stale = {"pid": foreigner.pid, "started": "1", "port": 8001, "stop_signal": int(signal.SIGTERM)}
+    stale = {"pid": foreigner.pid, "started": "1", "port": 8001, "stop_signal": int(signal.SIGTERM), "stop_seconds": 1}
     processes.run.mkdir()
     (processes.run / "booking.pid").write_text(json.dumps(stale))
 

@@ -26,5 +26,6 @@ def tell(kind: type[E], booking: Booking, venue: Venue, court: Court) -> E:
         ends_at=booking.ends_at,
         price_minor=booking.price_minor,
         currency=booking.currency,
+        cancellation_window_hours=booking.cancellation_window_hours,
         hold_expires_at=booking.hold_expires_at,
     )

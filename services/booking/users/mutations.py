@@ -42,14 +42,21 @@ class KnownUsers:
 async def save(work: UnitOfWork, principal: Principal) -> None:
     """Insert or update the user, and tell of the profile when it is new."""
     profile = {"email": principal.email, "name": principal.name, "locale": principal.locale, "role": principal.role}
-    row = insert(users).values(id=principal.user_id, created_at=work.now, **profile)
+    row = insert(users).values(id=principal.user_id, version=1, created_at=work.now, **profile)
     changed = or_(*(getattr(users.c, name).is_distinct_from(row.excluded[name]) for name in profile))
-    statement = row.on_conflict_do_update(index_elements=["id"], set_=profile, where=changed).returning(users.c.id)
+    update = {**profile, "version": users.c.version + 1}
+    statement = row.on_conflict_do_update(index_elements=["id"], set_=update, where=changed).returning(users.c.version)
     try:
-        new = (await work.session.execute(statement)).first()
+        version = (await work.session.execute(statement)).scalar()
     except IntegrityError as error:
         raise EmailBelongsToAnotherUser("This e-mail address belongs to another user of the club.") from error
-    if new:
+    if version:
         work.publish(
-            UserProfile(user_id=principal.user_id, email=principal.email, name=principal.name, locale=principal.locale)
+            UserProfile(
+                user_id=principal.user_id,
+                version=version,
+                email=principal.email,
+                name=principal.name,
+                locale=principal.locale,
+            )
         )

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Column, DateTime, Index, Table, Text, Uuid, func, text
+from sqlalchemy import CheckConstraint, Column, DateTime, Index, Integer, Table, Text, Uuid, func, text
 
 from services.booking.metadata import metadata
 
@@ -12,6 +12,7 @@ users = Table(
     Column("name", Text),
     Column("locale", Text, nullable=False),
     Column("role", Text, nullable=False),
+    Column("version", Integer, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("erased_at", DateTime(timezone=True)),
     CheckConstraint("role IN ('player', 'staff', 'admin')", name="role_is_known"),

@@ -6,10 +6,9 @@ import re
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum, auto
 
-BOOKING_CONFIRMED = "booking-confirmed"
+from courtside_contracts.booking import BookingEvent
 
-CANCELLATION_WINDOW = timedelta(hours=24)
-"""Free cancellation ends this long before the start, measured in instants: on a day of 25 hours too."""
+BOOKING_CONFIRMED = "booking-confirmed"
 
 SAFE_TO_REPEAT = timedelta(hours=23)
 """Resend remembers an Idempotency-Key for 24 h after its first use. An hour less, since its clock is not ours."""
@@ -42,8 +41,9 @@ def next_step(state: str, first_tried_at: datetime | None, now: datetime) -> Ste
     return Step.SEND
 
 
-def free_cancellation_until(starts_at: datetime) -> datetime:
-    return starts_at - CANCELLATION_WINDOW
+def free_cancellation_until(booking: BookingEvent) -> datetime:
+    """By the policy that was frozen with the booking; in instants, so that a change of the clocks takes no hour away."""
+    return booking.starts_at - timedelta(hours=booking.cancellation_window_hours)
 
 
 def one_line(text: str) -> str:

@@ -54,7 +54,7 @@ class Mail:
 
 def booking_confirmed(booking: BookingConfirmed, to: Recipient, now: datetime) -> Mail:
     formats = Formats.of(to.locale, booking.time_zone)
-    deadline = free_cancellation_until(booking.starts_at)
+    deadline = free_cancellation_until(booking)
     facts = {
         "name": one_line(to.name),
         "venue": one_line(booking.venue_name),

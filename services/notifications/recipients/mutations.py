@@ -10,7 +10,8 @@ from services.notifications.recipients.tables import RecipientRow
 
 
 async def remember(work: UnitOfWork, profile: UserProfile) -> None:
-    """The profile as it is now. A mail that is rendered already keeps the address it was rendered with."""
-    known = {"email": profile.email, "name": profile.name, "locale": profile.locale, "changed_at": work.now}
+    """The newest version stands, in whatever order they come. A mail that is rendered already keeps the address it was rendered with."""
+    known = profile.model_dump(include={"email", "name", "locale", "version"}) | {"changed_at": work.now}
     statement = insert(RecipientRow).values(user_id=profile.user_id, **known)
-    await work.session.execute(statement.on_conflict_do_update(index_elements=["user_id"], set_=known))
+    newer = RecipientRow.version < statement.excluded.version
+    await work.session.execute(statement.on_conflict_do_update(index_elements=["user_id"], set_=known, where=newer))

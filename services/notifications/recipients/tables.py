@@ -18,4 +18,5 @@ class RecipientRow(Base):
     email: Mapped[str] = mapped_column(Text)
     name: Mapped[str] = mapped_column(Text)
     locale: Mapped[str] = mapped_column(Text)
+    version: Mapped[int]
     changed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

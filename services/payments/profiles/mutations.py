@@ -10,6 +10,10 @@ from services.payments.profiles.tables import Profile
 
 
 async def keep_profile(work: UnitOfWork, profile: UserProfile) -> None:
+    """The newest version stands, in whatever order they come."""
     statement = insert(Profile).values(profile.model_dump())
-    columns = {name: statement.excluded[name] for name in ("email", "name", "locale")}
-    await work.session.execute(statement.on_conflict_do_update(index_elements=[Profile.user_id], set_=columns))
+    columns = {name: statement.excluded[name] for name in ("email", "name", "locale", "version")}
+    newer = Profile.version < statement.excluded.version
+    await work.session.execute(
+        statement.on_conflict_do_update(index_elements=[Profile.user_id], set_=columns, where=newer)
+    )

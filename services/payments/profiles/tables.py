@@ -16,3 +16,4 @@ class Profile(Base):
     email: Mapped[str]
     name: Mapped[str]
     locale: Mapped[str]
+    version: Mapped[int]

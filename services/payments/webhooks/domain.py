@@ -16,6 +16,9 @@ from services.chassis.retrying import Fatal
 
 NO_TYPES: frozenset[str] = frozenset()
 
+WEBHOOK_MAX_BYTES = 1_000_000
+"""What a record of our topic can carry, with room for its headers. To Polar a refusal counts as a failed delivery."""
+
 
 class SignatureNotValid(Forbidden):
     """The webhook is not signed with a secret of ours, or was signed too long ago."""

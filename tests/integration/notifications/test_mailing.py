@@ -76,7 +76,7 @@ async def test_killed_between_the_providers_yes_and_our_mark(worker: Worker, out
     assert len(outbox.mails(booking.booking_id)) == 1
 
     worker.provider = resend
-    await worker.handle(record(a_profile(user_id=booking.user_id, email="new@example.com")))
+    await worker.handle(record(a_profile(user_id=booking.user_id, email="new@example.com", version=2)))
     await worker.handle(record(booking))
     (mail,) = outbox.mails(booking.booking_id)
     email = await worker.stored(booking)

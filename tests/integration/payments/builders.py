@@ -32,7 +32,7 @@ from services.payments.profiles.mutations import keep_profile
 from services.payments.settings import PaymentsSettings
 from services.payments.webhooks.api import router
 from services.payments.webhooks.consumers import take_up
-from services.payments.webhooks.domain import PolarWebhook
+from services.payments.webhooks.domain import WEBHOOK_MAX_BYTES, PolarWebhook
 from tests.programs import Program, free_port
 
 TOKEN = "polar_oat_integration"
@@ -116,10 +116,11 @@ def player(*, hold_ends_in: timedelta = timedelta(minutes=15), price_minor: int 
         ends_at=starts_at + timedelta(minutes=90),
         price_minor=price_minor,
         currency="EUR",
+        cancellation_window_hours=24,
         hold_expires_at=datetime.now(UTC) + hold_ends_in,
     )
     email = f"ana+{user_id.hex[:8]}@club.test"
-    return Player(held, UserProfile(user_id=user_id, email=email, name="Ana Gómez", locale="es"))
+    return Player(held, UserProfile(user_id=user_id, version=1, email=email, name="Ana Gómez", locale="es"))
 
 
 @dataclass
@@ -139,7 +140,7 @@ class Payments:
         doorbell = Doorbell(settings.database_url.get_secret_value())
         chassis = Chassis(settings, database, clock, UnitOfWorkFactory(database, clock, doorbell.ring), doorbell)
         state = {"chassis": chassis, "polar_webhook_secrets": settings.polar_webhook_secrets}
-        app = http.create_app(settings, "Courtside payments", [router], **state)
+        app = http.create_app(settings, "Courtside payments", WEBHOOK_MAX_BYTES, [router], **state)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         client = httpx.AsyncClient(transport=transport, base_url="http://payments.test", trust_env=False)
         return cls(chassis, Polar.connect(settings), client, standin, settings)

@@ -32,6 +32,7 @@ def a_booking(**changes: Any) -> BookingConfirmed:
             "ends_at": datetime(2026, 11, 14, 18, 30, tzinfo=UTC),
             "price_minor": 3600,
             "currency": "EUR",
+            "cancellation_window_hours": 24,
             **changes,
         }
     )
@@ -43,5 +44,5 @@ def a_player(**changes: str) -> Recipient:
 
 def a_profile(**changes: Any) -> UserProfile:
     player = a_player()
-    known = {"user_id": USER_ID, "email": player.email, "name": player.name, "locale": player.locale}
+    known = {"user_id": USER_ID, "email": player.email, "name": player.name, "locale": player.locale, "version": 1}
     return UserProfile(**known | changes)

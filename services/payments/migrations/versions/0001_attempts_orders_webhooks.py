@@ -20,6 +20,7 @@ def upgrade() -> None:
         sa.Column("email", sa.String, nullable=False),
         sa.Column("name", sa.String, nullable=False),
         sa.Column("locale", sa.String, nullable=False),
+        sa.Column("version", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("user_id", name="profiles_pk"),
     )
     op.create_table(
