@@ -39,3 +39,6 @@ app = typer.Typer(
 )
 for verb in (up, down, reset, logs, status, demo, token):
     app.command()(verb)
+
+if __name__ == "__main__":
+    app()

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -60,9 +60,18 @@ class Running:
 
     pid: int
     started: str
-    port: int
-    stop_signal: int
-    stop_seconds: float
+    port: int = 0
+    stop_signal: int = signal.SIGTERM
+    stop_seconds: float = 20
+
+    @classmethod
+    def read(cls, text: str) -> Running:
+        """A file of another version of this program counts too, or its process would be lost; one that was cut short names none."""
+        try:
+            found = json.loads(text)
+            return cls(**{f.name: found[f.name] for f in fields(cls) if f.name in found})
+        except (ValueError, TypeError):
+            return cls(pid=0, started="")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import structlog
 QUIET = {
     "aiokafka": logging.ERROR,  # thousands of lines in a broker's outage
     "uvicorn.access": logging.WARNING,  # ours has the trace
+    "httpx": logging.WARNING,  # a line for each call
     "courtside.faststream": logging.ERROR,  # warns of each topic that it does not create
 }
 
