@@ -17,7 +17,8 @@ from uuid import uuid4
 
 import httpx
 
-POLL_SECONDS = 0.05
+POLL_SECONDS = (0.03, 0.5)
+"""From the first look to the last: ever more patient, so that many waiting players do not crowd out those who act."""
 RETRY_SECONDS = 0.25
 
 
@@ -121,10 +122,12 @@ class Player:
 
     async def _until(self, what: str, look: Callable[[], Awaitable[Any]]) -> Any:
         deadline = time.monotonic() + self.give_up_seconds
+        pause, longest = POLL_SECONDS
         while time.monotonic() < deadline:
             if (found := await look()) is not None:
                 return found
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, longest)
         raise DemoFailed(f"{what} did not come within {self.give_up_seconds:.0f} s")
 
 

@@ -86,13 +86,9 @@ class Processes:
     def running(self, name: str) -> Running | None:
         """None when it is not running; a pid file that a crash or a reboot left is removed on the way."""
         try:
-            found = Running(**json.loads(self._pid_file(name).read_text()))
+            found = Running.read(self._pid_file(name).read_text())
         except FileNotFoundError:
             return None
-        except (ValueError, TypeError):
-            found = Running(
-                pid=0, started="", port=0, stop_signal=0, stop_seconds=0
-            )  # cut short by a full disk or a power cut
         if self._alive(found):
             return found
         self._pid_file(name).unlink(missing_ok=True)

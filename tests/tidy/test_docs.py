@@ -34,3 +34,12 @@ def test_a_decision_has_its_five_headings(record: Path) -> None:
     text = record.read_text()
     for heading in ("Area", "Current state", "Issue", "Recommendation", "Trade-offs"):
         assert f"**{heading}.**" in text, f"{record.name} lacks {heading}"
+
+
+def test_each_guarantee_of_the_readme_names_a_test_that_is_there() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "README.md").read_text()))
+    written = {
+        name for file in (ROOT / "tests").rglob("test_*.py") for name in re.findall(r"def (test_\w+)", file.read_text())
+    }
+    assert len(named) > 10
+    assert named <= written, f"no such test: {named - written}"
