@@ -97,7 +97,8 @@ class Demo:
     def _say(self, player: Player) -> Any:
         def say(step: str, sentence: str) -> None:
             self.console.print(
-                f"[green]✓[/green] [bold]{step:<9}[/bold] {player.timings_ms[step]:>8.1f} ms  {sentence}"
+                f"[green]✓[/green] [bold]{step:<9}[/bold] {player.timings_ms[step]:>8.1f} ms  {sentence}",
+                soft_wrap=True,
             )
 
         return say

@@ -84,7 +84,7 @@ class TestStack:
     @property
     def kafka(self) -> Kafka:
         paths, ports = self.installation.paths, self.installation.ports
-        return Kafka(paths.kafka, ports.kafka, tuple(jars.fetch(paths.jars, lambda _: None)), remembers_classes=False)
+        return Kafka(paths.kafka, ports.kafka, tuple(jars.fetch(paths.jars, lambda _: None)))
 
     @property
     def bootstrap(self) -> str:
@@ -138,7 +138,7 @@ class TestStack:
     async def install(self) -> None:
         """Migrates the three databases, provisions the topics, seeds the club."""
         await self.ensure_databases()
-        jobs = (*self.programs.migrations, *self.programs.topics)
+        jobs = (*self.programs.migrations.values(), *self.programs.topics)
         await asyncio.gather(*(self.processes.finish(job) for job in jobs))
         for job in self.programs.seeds:
             await self.processes.finish(job)

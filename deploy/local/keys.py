@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import secrets
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -65,3 +66,7 @@ def _write(path: Path, content: bytes, *, mode: int) -> None:
 
 def _base64url(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+if __name__ == "__main__":
+    ensure_keys(Path(sys.argv[1]))

@@ -6,17 +6,18 @@ import asyncio
 import sys
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.local import jars
-from deploy.local.environment import HOST, SERVICES, Installation, environment
+from deploy.local.environment import HOST, ROOT, SERVICES, Installation, environment
 from deploy.local.errors import WrongEnvironment
 from deploy.local.kafka import Kafka
 from deploy.local.ports import ready, refuse_used_port
 from deploy.local.postgres import DURABLE, Postgres
 from deploy.local.processes import Job, Part, Processes
 from deploy.local.progress import Step, Steps
+from deploy.local.schema import is_current
 
 INFRASTRUCTURE = ("postgres", "kafka")
 STANDINS = ("polar", "resend")
@@ -39,7 +40,8 @@ class Programs:
 
     standins: tuple[Part, ...] = ()
     services: tuple[Part, ...] = ()
-    migrations: tuple[Job, ...] = ()
+    migrations: Mapping[str, Job] = field(default_factory=dict)
+    """By service."""
     topics: tuple[Job, ...] = ()
     seeds: tuple[Job, ...] = ()
 
@@ -60,7 +62,7 @@ def courtside(installation: Installation) -> Programs:
     return Programs(
         standins=tuple(part(name, f"deploy.standins.{name}") for name in STANDINS),
         services=tuple(part(name, f"services.{name}", "all") for name in SERVICES),
-        migrations=tuple(job(f"migrate-{s}", f"services.{s}", "migrate", environment=told[s]) for s in SERVICES),
+        migrations={s: job(f"migrate-{s}", f"services.{s}", "migrate", environment=told[s]) for s in SERVICES},
         topics=(job("topics", "deploy.topics", "apply", environment=broker),),
         seeds=(job("seed", "services.booking", "seed", environment=told["booking"]),),
     )
@@ -126,7 +128,12 @@ class Stack:
                 self.processes.start(self.postgres.part())
             await self.processes.until_ready(self.postgres.part())
             await self.postgres.ensure_databases({self.installation.database(service): service for service in SERVICES})
-        await asyncio.gather(*(self._run(job, steps) for job in self.programs.migrations))
+        await asyncio.gather(*(self._migrate(*item, steps) for item in self.programs.migrations.items()))
+
+    async def _migrate(self, service: str, job: Job, steps: Steps) -> None:
+        migrations = ROOT / "services" / service / "migrations"
+        if not await is_current(self.postgres, self.installation.database(service), migrations):
+            await self._run(job, steps)
 
     async def _bring_up_broker(self, steps: Steps) -> None:
         with steps.step("kafka", "starting", "ready") as step:
