@@ -6,6 +6,7 @@ import asyncio
 import fcntl
 import os
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -139,7 +140,7 @@ def _bring_up(stack: Stack) -> None:
         with Steps(console) as steps:
             asyncio.run(stack.up(steps))
     except KeyboardInterrupt:
-        console.print("Interrupted. What this start had begun is stopped again; `courtside up` starts anew.")
+        print("Interrupted. What this start had begun is stopped again; `courtside up` starts anew.", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
 
 
@@ -152,11 +153,8 @@ def _print_first_steps(installation: Installation) -> None:
         "PostgreSQL": installation.database_url("booking"),
         "Kafka": f"{HOST}:{installation.ports.kafka}",
     }
-    table = Table(box=None, show_header=False)
     for part, address in addresses.items():
-        table.add_row(part, address)
-    console.print(table, width=max(console.width, 100), crop=False)  # an address is for copying: never cut or broken
+        print(f"  {part:<18} {address}")
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).date()
     url = f"{installation.url('booking')}/v1/availability?venue_id={VENUE_ID}&date={tomorrow}"
-    console.print("\nWhich slots are free tomorrow?")
-    print(f"  curl '{url}'")
+    print(f"\nWhich slots are free tomorrow?\n  curl '{url}'")

@@ -14,7 +14,8 @@ def last_lines(logs: Path, names: Sequence[str], count: int) -> Iterator[tuple[s
     for name in names:
         file = logs / f"{name}.log"
         if file.exists():
-            for line in file.read_text(errors="replace").splitlines()[-count:]:
+            lines = file.read_text(errors="replace").splitlines()
+            for line in lines[max(len(lines) - count, 0) :]:
                 yield name, line
 
 
@@ -23,11 +24,15 @@ def follow(logs: Path, names: Sequence[str]) -> Iterator[tuple[str, str]]:
     tails = [Tail(name, logs / f"{name}.log") for name in names]
     for tail in tails:
         tail.skip_what_is_there()
-    while True:
-        lines = [(tail.name, line) for tail in tails for line in tail.new_lines()]
-        yield from lines
-        if not lines:
-            time.sleep(FOLLOW_SECONDS)
+    try:
+        while True:
+            lines = [(tail.name, line) for tail in tails for line in tail.new_lines()]
+            yield from lines
+            if not lines:
+                time.sleep(FOLLOW_SECONDS)
+    finally:
+        for tail in tails:
+            tail.close()
 
 
 class Tail:
@@ -46,6 +51,10 @@ class Tail:
         lines = self._read() if self._file else []
         return lines + self._read() if self._open() else lines
 
+    def close(self) -> None:
+        if self._file:
+            self._file.close()
+
     def _open(self) -> bool:
         """True when there is a file that was not open before; the former one has been read to its end by then."""
         try:
@@ -54,8 +63,7 @@ class Tail:
             return False
         if self._file and self._inode == inode:
             return False
-        if self._file:
-            self._file.close()
+        self.close()
         self._file, self._inode, self._unfinished = self._path.open("rb"), inode, b""
         return True
 

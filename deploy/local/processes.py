@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import pwd
@@ -15,11 +16,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import psutil
-
 from deploy.local.environment import ROOT
 from deploy.local.errors import PartFailed
 from deploy.local.ports import ready, refuse_used_port
+from deploy.local.start_times import start_time
 
 POLL_SECONDS = 0.05
 LOG_TAIL_LINES = 15
@@ -139,7 +139,8 @@ class Processes:
             while child.poll() is None:  # noqa: ASYNC110 - the system sends no event that every platform's loop can await
                 await asyncio.sleep(POLL_SECONDS)
         except asyncio.CancelledError:
-            child.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)  # with its own children: initdb has some
             child.wait()
             raise
         if child.returncode:
@@ -196,23 +197,6 @@ class Processes:
         if child and child.poll() is None:
             return started in (running.started, None)  # None: its first thread is gone, others still end
         return started == running.started
-
-
-def start_time(pid: int) -> str | None:
-    """When the process began, told apart to a hundredth of a second; None when there is none, or only a zombie."""
-    try:
-        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return None if after_name[0] == "Z" else after_name[19]  # clock ticks since boot: no step of the clock moves it
-    except OSError:
-        return None if Path("/proc/self/stat").exists() else _start_time_without_proc(pid)
-
-
-def _start_time_without_proc(pid: int) -> str | None:
-    try:
-        process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else str(process.create_time())
-    except psutil.Error:
-        return None
 
 
 def _inherited() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,6 +44,9 @@ class Steps:
         try:
             yield Step(self._live, task)
             outcome = done
+        except asyncio.CancelledError:
+            outcome = "given up"
+            raise
         finally:
             self._live.update(task, description=outcome, completed=1)
             if not self._console.is_terminal:

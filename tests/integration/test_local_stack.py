@@ -25,10 +25,12 @@ from deploy.local.commands import alone
 from deploy.local.environment import HOST, ROOT, Installation, Paths, Ports, environment
 from deploy.local.errors import PartFailed, WrongEnvironment
 from deploy.local.keys import ensure_keys
+from deploy.local.logs import Tail, last_lines
 from deploy.local.ports import free_port, refuse_used_port
-from deploy.local.processes import Part, Processes, start_time
+from deploy.local.processes import Part, Processes
 from deploy.local.progress import Steps
 from deploy.local.stack import Programs, Stack, stop
+from deploy.local.start_times import start_time
 from deploy.local.system_user import remove_place
 
 SERVES = """
@@ -180,6 +182,33 @@ def test_a_jar_that_is_not_the_locked_one_is_refused(tmp_path: Path) -> None:
 def test_the_lock_holds_the_kafka_that_the_code_names() -> None:
     assert jars.KAFKA in {jar.coordinate for jar in jars.locked()}
     assert all(re.fullmatch("[0-9a-f]{64}", jar.sha256) for jar in jars.locked())
+
+
+# Logs
+
+
+def test_followed_logs_go_on_after_a_restart(tmp_path: Path) -> None:
+    log = tmp_path / "booking.log"
+    log.write_bytes(b"old\n")
+    tail = Tail("booking", log)
+    tail.skip_what_is_there()
+    with log.open("ab") as file:
+        file.write("café\nunfin".encode())
+    assert tail.new_lines() == ["café"]
+
+    with log.open("ab") as file:
+        file.write(b"ished\nlast\n")
+    log.rename(tmp_path / "booking.previous.log")
+    log.write_bytes(b"first of the next start\n")
+    assert tail.new_lines() == ["unfinished", "last", "first of the next start"]
+    assert tail.new_lines() == []
+    tail.close()
+
+
+def test_the_last_lines_of_each_log_are_told_by_part(tmp_path: Path) -> None:
+    (tmp_path / "kafka.log").write_text("one\ntwo\nthree\n")
+    assert list(last_lines(tmp_path, ["kafka", "booking"], 2)) == [("kafka", "two"), ("kafka", "three")]
+    assert list(last_lines(tmp_path, ["kafka"], 0)) == []
 
 
 # The whole stack
