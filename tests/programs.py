@@ -21,7 +21,7 @@ def free_port() -> int:
         return port
 
 
-def wait_until(condition: Callable[[], bool], what: str, within_s: float = 15) -> None:
+def wait_until(condition: Callable[[], bool], what: str, within_s: float = 60) -> None:
     """Returns as soon as the condition holds. AssertionError when it does not in time."""
     deadline = time.monotonic() + within_s
     while not condition():
@@ -39,7 +39,7 @@ class Program:
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, within_s: float = 20) -> None:
+    def start(self, within_s: float = 60) -> None:
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", self._module],
@@ -76,7 +76,7 @@ class Program:
 
 
 def run_to_the_end(
-    module: str, environment: Mapping[str, str], within_s: float = 20
+    module: str, environment: Mapping[str, str], within_s: float = 60
 ) -> subprocess.CompletedProcess[str]:
     """For a program that is expected to end by itself."""
     return subprocess.run(

@@ -58,7 +58,7 @@ async def test_a_second_confirmation_during_the_first_is_locked_out(tmp_path: Pa
     async with running(tmp_path, charge_s=3) as standin:
         checkout = await standin.open_checkout()
         first = asyncio.create_task(standin.http.post(f"/_admin/checkouts/{checkout.id}/pay"))
-        async with standin.sdk() as polar, asyncio.timeout(10):
+        async with standin.sdk() as polar, asyncio.timeout(60):
             while (await polar.checkouts.get(checkout.id)).status != "confirmed":
                 pass
         second = await standin.http.post(f"/_admin/checkouts/{checkout.id}/pay")

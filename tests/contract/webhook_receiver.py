@@ -26,7 +26,7 @@ class Receiver:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/webhooks/polar"
 
-    async def until(self, condition: Callable[[list[Delivery]], bool], within_s: float = 15) -> list[Delivery]:
+    async def until(self, condition: Callable[[list[Delivery]], bool], within_s: float = 60) -> list[Delivery]:
         """What has arrived, once the condition holds for it."""
         async with asyncio.timeout(within_s), self._arrival:
             await self._arrival.wait_for(lambda: condition(self.received))
