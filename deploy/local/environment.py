@@ -19,6 +19,17 @@ POLAR_PRODUCT_ID = "5b0c1f52-6a51-4c0e-9d3c-3f8f0f6f1c11"
 """The one product of the stand-in: "a court"; its price comes with each checkout."""
 
 
+WEBHOOK_EVENTS = (
+    "order.paid",
+    "order.refunded",
+    "refund.created",
+    "refund.updated",
+    "checkout.updated",
+    "checkout.expired",
+)
+"""What an endpoint at Polar should be subscribed to: the facts about money, and what becomes of a checkout."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     booking: int = 8001
@@ -180,6 +191,7 @@ def _polar(installation: Installation) -> dict[str, str]:
         "POLAR_STANDIN_ACCESS_TOKEN": installation.secrets.polar_access_token,
         "POLAR_STANDIN_PRODUCT_ID": POLAR_PRODUCT_ID,
         "POLAR_STANDIN_WEBHOOK_URL": installation.url("payments") + "/webhooks/polar",
+        "POLAR_STANDIN_WEBHOOK_EVENTS": " ".join(WEBHOOK_EVENTS),
         "POLAR_STANDIN_WEBHOOK_SECRET": installation.secrets.polar_webhook_secret,
         "POLAR_STANDIN_STATE": str(installation.paths.standins / "polar.sqlite"),
     }
