@@ -123,9 +123,7 @@ async def cancel_booking(
         return Answer(200, orjson.dumps(shown), {"ETag": etag(booking)})
 
     key = IdempotencyKey.of(caller.user_id, idempotency_key, f"POST /v1/bookings/{booking_id}/cancel", body)
-    async with chassis.unit_of_work() as work:
-        answer = await once(work, key, lambda: change(work))
-    return answer.response()
+    return (await chassis.unit_of_work.run(lambda work: once(work, key, lambda: change(work)))).response()
 
 
 @router.post("/{booking_id}/reschedule", response_model=MovedOut)
@@ -150,9 +148,7 @@ async def reschedule_booking(
         return Answer(200, orjson.dumps(shown), {"ETag": etag(booking)})
 
     key = IdempotencyKey.of(caller.user_id, idempotency_key, f"POST /v1/bookings/{booking_id}/reschedule", body)
-    async with chassis.unit_of_work() as work:
-        answer = await once(work, key, lambda: change(work))
-    return answer.response()
+    return (await chassis.unit_of_work.run(lambda work: once(work, key, lambda: change(work)))).response()
 
 
 async def _unchanged(work: UnitOfWork, booking_id: UUID, caller: Caller, if_match: str | None) -> Booking:

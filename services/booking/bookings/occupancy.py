@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import Range, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -28,7 +28,5 @@ async def release(session: AsyncSession, booking: Booking) -> None:
 async def free_seat(session: AsyncSession, booking: Booking, max_active: int) -> int | None:
     """The lowest that the player has left. Another request may be faster: the unique index shows it at the next flush."""
     live = bookings.c.status.in_(("held", "confirmed"))
-    taken = select(bookings.c.seat).where(bookings.c.user_id == booking.user_id, live)
-    number = func.generate_series(1, max_active).table_valued("number")
-    free = select(number.c.number).where(number.c.number.not_in(taken)).order_by(number.c.number).limit(1)
-    return await session.scalar(free)
+    taken = await session.scalars(select(bookings.c.seat).where(bookings.c.user_id == booking.user_id, live))
+    return min(set(range(1, max_active + 1)) - set(taken), default=None)
