@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from courtside_contracts.booking import BookingConfirmed, BookingExpired, BookingHeld
+from courtside_contracts.booking import (
+    BookingCancelled,
+    BookingCompleted,
+    BookingConfirmed,
+    BookingExpired,
+    BookingHeld,
+    BookingRefundDue,
+    BookingRescheduled,
+)
 from courtside_contracts.envelope import Event
 from courtside_contracts.notification import NotificationSent
 from courtside_contracts.payment import PaymentCheckoutOpened, PaymentSucceeded
@@ -13,7 +21,11 @@ EVENTS: dict[str, type[Event]] = {
     for event in (
         BookingHeld,
         BookingConfirmed,
+        BookingRescheduled,
+        BookingCancelled,
         BookingExpired,
+        BookingCompleted,
+        BookingRefundDue,
         PaymentCheckoutOpened,
         PaymentSucceeded,
         NotificationSent,

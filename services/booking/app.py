@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 
 from courtside_contracts.payment import PaymentCheckoutOpened, PaymentSucceeded
 from courtside_contracts.topics import PAYMENT_EVENTS
 from services.booking.availability import api as availability
 from services.booking.bookings import api as bookings
-from services.booking.bookings import consumers
+from services.booking.bookings import consumers, mutations
 from services.booking.users.mutations import KnownUsers
 from services.booking.venues.queries import Catalogue
 from services.chassis.consuming import Consumers
+from services.chassis.crons import Cron
+from services.chassis.idempotency import PURGE_BATCH, purge
 from services.chassis.service import Chassis, Service
 
 
@@ -24,8 +27,25 @@ def build(chassis: Chassis) -> Service:
             topics=(PAYMENT_EVENTS,),
             in_transaction={
                 PaymentCheckoutOpened: consumers.show_checkout,
-                PaymentSucceeded: partial(consumers.confirm, catalogue),
+                PaymentSucceeded: partial(consumers.take_payment, catalogue),
             },
         ),
+        crons=crons(catalogue),
         state={"catalogue": catalogue, "known_users": KnownUsers(chassis.unit_of_work)},
+    )
+
+
+def crons(catalogue: Catalogue) -> tuple[Cron, ...]:
+    """None of them is needed for a promise to hold: they tidy, so that nothing waits for the next player."""
+    return (
+        Cron(
+            "expire holds", timedelta(seconds=10), mutations.BATCH, lambda work: mutations.expire_all(work, catalogue)
+        ),
+        Cron(
+            "complete bookings",
+            timedelta(minutes=1),
+            mutations.BATCH,
+            lambda work: mutations.complete_ended(work, catalogue),
+        ),
+        Cron("purge idempotency answers", timedelta(minutes=10), PURGE_BATCH, purge),
     )

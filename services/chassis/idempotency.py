@@ -7,18 +7,37 @@ is under way waits for it on the row's unique key. Only successes are kept: a re
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
 from fastapi import Response
 from pydantic import BaseModel
-from sqlalchemy import Column, DateTime, LargeBinary, MetaData, SmallInteger, Table, Text, Uuid, select
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Index,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    delete,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.chassis import problems
 from services.chassis.database import NAMING, Database
+from services.chassis.unit_of_work import UnitOfWork
 
 KEPT = timedelta(hours=24)
+PURGE_BATCH = 1_000
 
 METADATA = MetaData(naming_convention=NAMING)
 
@@ -31,6 +50,7 @@ idempotency_keys = Table(
     Column("status", SmallInteger, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
+    Index("idempotency_keys_by_created_at", "created_at"),
 )
 
 
@@ -56,25 +76,60 @@ class IdempotencyKey:
 
 
 @dataclass(frozen=True)
-class Replay:
+class Answer:
+    """What a change answers: JSON bytes, and the headers that belong to the first answer only."""
+
     status: int
     body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def response(self) -> Response:
+        return Response(self.body, self.status, self.headers, media_type="application/json")
+
+
+class Replay(Answer):
+    """The first answer again."""
 
     def response(self) -> Response:
         return Response(self.body, self.status, {"Idempotency-Replayed": "true"}, media_type="application/json")
 
 
+async def once(
+    work: UnitOfWork, key: IdempotencyKey | None, answer: Callable[[], Awaitable[Answer]]
+) -> Answer | Replay:
+    """Run a change under its key, within the caller's transaction. A copy that is under way is waited for, and its answer comes again."""
+    if key is None:
+        return await answer()
+    columns = idempotency_keys.c
+    claim = {"user_id": key.user_id, "key": key.key, "request_hash": key.request_hash, "created_at": work.now}
+    claimed = insert(idempotency_keys).values(claim | {"status": 0, "body": b""}).on_conflict_do_nothing()
+    if await work.session.scalar(claimed.returning(columns.user_id)) is None:
+        return await _stored(await work.session.connection(), key)
+    made = await answer()
+    mine = (columns.user_id == key.user_id) & (columns.key == key.key)
+    await work.session.execute(update(idempotency_keys).where(mine).values(status=made.status, body=made.body))
+    return made
+
+
 async def replay(database: Database, key: IdempotencyKey) -> Replay:
     """The first answer with this key. Raises `IdempotencyKeyReused` when it was the answer to another request."""
-    columns = idempotency_keys.c
     async with database.engine.connect() as connection:
-        row = (
-            await connection.execute(
-                select(columns.request_hash, columns.status, columns.body).where(
-                    columns.user_id == key.user_id, columns.key == key.key
-                )
-            )
-        ).one()
+        return await _stored(connection, key)
+
+
+async def purge(work: UnitOfWork) -> int:
+    """One batch of answers that are older than was promised."""
+    columns = idempotency_keys.c
+    old = select(columns.user_id, columns.key).where(columns.created_at < work.now - KEPT).limit(PURGE_BATCH)
+    gone = delete(idempotency_keys).where(tuple_(columns.user_id, columns.key).in_(old))
+    return len((await work.session.execute(gone.returning(columns.key))).all())
+
+
+async def _stored(connection: AsyncConnection, key: IdempotencyKey) -> Replay:
+    columns = idempotency_keys.c
+    mine = (columns.user_id == key.user_id) & (columns.key == key.key)
+    found = select(columns.request_hash, columns.status, columns.body).where(mine)
+    row = (await connection.execute(found)).one()
     if row.request_hash != key.request_hash:
         raise IdempotencyKeyReused(
             "This Idempotency-Key came with another request before. Use a new key for a new request."

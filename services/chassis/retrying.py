@@ -114,6 +114,11 @@ def is_database_away(error: BaseException) -> bool:
     return bool(_AWAY.match(_sqlstate(error)))
 
 
+def lost_to_another(error: Exception) -> bool:
+    """A deadlock or a serialization failure: the same again, at once, will do."""
+    return _sqlstate(error) in ("40001", "40P01")
+
+
 def _sqlstate(error: BaseException) -> str:
     original = error.orig if isinstance(error, DBAPIError) else error
     return str(getattr(original, "sqlstate", None) or "")

@@ -24,6 +24,7 @@ from services.chassis import health, http, logging, migrations
 from services.chassis.auth import TokenVerifier
 from services.chassis.clock import DatabaseClock
 from services.chassis.consuming import Consumers
+from services.chassis.crons import Cron
 from services.chassis.database import Database
 from services.chassis.relay import Doorbell, Relay
 from services.chassis.settings import Settings
@@ -51,11 +52,12 @@ class Chassis:
 
 @dataclass(frozen=True)
 class Service:
-    """What a service is: its routes, its consumers, and what it must close at the end."""
+    """What a service is: its routes, its consumers, its crons, and what it must close at the end."""
 
     title: str
     routers: Sequence[APIRouter] = ()
     consumers: Consumers = field(default_factory=Consumers)
+    crons: Sequence[Cron] = ()
     body_max_bytes: int = 65_536
     state: dict[str, Any] = field(default_factory=dict)
     """What the routes need, by name, as attributes of `request.app.state`."""
@@ -117,6 +119,8 @@ class Process:
         yield self._serve(chassis, service, works=works)
         if works:
             yield Relay(self.settings, self.settings.database_url.get_secret_value()).run(self.stopping)
+            for cron in service.crons:
+                yield cron.keep(chassis.unit_of_work, self.stopping)
             yield consume(self.settings, service.consumers, chassis.unit_of_work, self.stopping, self.consuming)
 
     async def _supervise(self, parts: list[Part], aides: list[Part]) -> int:

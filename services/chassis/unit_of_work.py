@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
+import stamina
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from courtside_contracts.envelope import Event
@@ -14,6 +16,9 @@ from services.chassis import outbox
 from services.chassis.clock import Clock
 from services.chassis.database import Database
 from services.chassis.outbox import Outgoing
+from services.chassis.retrying import lost_to_another
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -47,3 +52,11 @@ class UnitOfWorkFactory:
             await outbox.write(session, work.outgoing)
         if work.outgoing:
             self.wake_relay()
+
+    async def run(self, change: Callable[[UnitOfWork], Awaitable[T]]) -> T:
+        """One transaction, and once more when it lost a deadlock to another: nothing of a lost one remains."""
+        async for attempt in stamina.retry_context(on=lost_to_another, attempts=4, wait_initial=0.02, wait_max=0.5):
+            with attempt:
+                async with self() as work:
+                    return await change(work)
+        raise AssertionError("unreachable: the last attempt returns or raises")

@@ -1,20 +1,22 @@
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
+import orjson
 from fastapi import APIRouter, Header, Response
 from fastapi.responses import RedirectResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from uuid_utils.compat import uuid7
 
-from services.booking.bookings import queries
-from services.booking.bookings.domain import Booking, choose_slot
+from services.booking.bookings import mutations, queries
+from services.booking.bookings.domain import Booking, BookingChanged, StaffOnly, choose_slot
 from services.booking.bookings.hold import Hold
-from services.booking.bookings.representation import BookingOut, represent
+from services.booking.bookings.representation import BookingOut, MovedOut, etag, represent
 from services.booking.dependencies import CatalogueOf, ChassisOf, KnownUsersOf
 from services.chassis.auth import Caller
-from services.chassis.idempotency import IdempotencyKey, Replay
+from services.chassis.idempotency import Answer, IdempotencyKey, once
+from services.chassis.unit_of_work import UnitOfWork
 
 router = APIRouter(prefix="/v1/bookings", tags=["bookings"])
 
@@ -26,6 +28,24 @@ class HoldIn(BaseModel):
 
     court_id: UUID
     starts_at: AwareDatetime = Field(description="RFC 3339 with an offset", examples=["2026-11-28T18:30:00+01:00"])
+    without_payment: bool = Field(default=False, description="Confirmed at once, for nothing. Staff only.")
+
+
+class CancelIn(BaseModel):
+    model_config = ConfigDict(extra="forbid", title="Cancel")
+
+    reason: str | None = Field(
+        default=None, max_length=500, description="Staff tells the player; a player may leave it out."
+    )
+
+
+class RescheduleIn(BaseModel):
+    """Where to. The old slot and the player's seat do not count against the new one."""
+
+    model_config = ConfigDict(extra="forbid", title="Reschedule")
+
+    court_id: UUID
+    starts_at: AwareDatetime = Field(description="RFC 3339 with an offset", examples=["2026-11-29T18:30:00+01:00"])
 
 
 Key = Annotated[
@@ -36,6 +56,9 @@ Key = Annotated[
         max_length=255,
         description="Send the same key to repeat a request safely: the first answer comes again for 24 hours.",
     ),
+]
+IfMatch = Annotated[
+    str | None, Header(alias="If-Match", description="The booking's ETag: refused with 412 when it has changed since.")
 ]
 
 
@@ -48,18 +71,17 @@ async def hold_slot(
     known_users: KnownUsersOf,
     idempotency_key: Key = None,
 ) -> Response:
-    """Hold a free slot until it is paid for, or the hold runs out."""
+    """Hold a free slot until it is paid for, or the hold runs out. With nothing to pay it is confirmed at once."""
+    if body.without_payment and caller.role == "player":
+        raise StaffOnly("Only staff may book without payment.")
     venue, court = await catalogue.court(body.court_id)
     now = chassis.clock.now()
     key = IdempotencyKey.of(caller.user_id, idempotency_key, "POST /v1/bookings", body)
     slot = choose_slot(venue, court, body.starts_at, now)
     await known_users.remember(caller)
-    booking = Booking.hold(uuid7(), slot, venue, caller.user_id, now)
-    answer = await Hold(booking, slot, venue, court, key).place(chassis, catalogue)
-    if isinstance(answer, Replay):
-        return answer.response()
-    headers = {"Location": f"/v1/bookings/{booking.id}", "ETag": f'"{booking.version}"'}
-    return Response(answer, 201, headers, media_type="application/json")
+    free = body.without_payment or slot.price_minor == 0
+    booking = Booking.begin(uuid7(), slot, venue, caller.user_id, now, free=free)
+    return (await Hold(booking, slot, venue, court, key).place(chassis, catalogue)).response()
 
 
 @router.get("/{booking_id}", response_model=BookingOut)
@@ -67,8 +89,8 @@ async def get_booking(
     booking_id: UUID, caller: Caller, chassis: ChassisOf, catalogue: CatalogueOf, response: Response
 ) -> dict[str, object]:
     async with chassis.database.sessions() as session:
-        booking = await queries.own(session, booking_id, caller.user_id)
-    response.headers["ETag"] = f'"{booking.version}"'
+        booking = await queries.visible(session, booking_id, caller)
+    response.headers["ETag"] = etag(booking)
     return represent(booking, *await catalogue.court(booking.court_id))
 
 
@@ -76,6 +98,64 @@ async def get_booking(
 async def go_to_checkout(booking_id: UUID, caller: Caller, chassis: ChassisOf) -> RedirectResponse:
     """To the payment page, as long as the slot is held. The page's own link lives longer than the hold: enter it only through here."""
     async with chassis.database.sessions() as session:
-        booking = await queries.own(session, booking_id, caller.user_id)
+        booking = await queries.visible(session, booking_id, caller)
     url = booking.checkout(chassis.clock.now())
     return RedirectResponse(url, status_code=303, headers={"Cache-Control": "no-store"})
+
+
+@router.post("/{booking_id}/cancel", response_model=BookingOut)
+async def cancel_booking(
+    booking_id: UUID,
+    body: CancelIn,
+    caller: Caller,
+    chassis: ChassisOf,
+    catalogue: CatalogueOf,
+    idempotency_key: Key = None,
+    if_match: IfMatch = None,
+) -> Response:
+    """Give the booking up. A player may until `cancel_until`; what was paid goes back."""
+    by: Literal["player", "club"] = "player" if caller.role == "player" else "club"
+
+    async def change(work: UnitOfWork) -> Answer:
+        booking = await _unchanged(work, booking_id, caller, if_match)
+        await mutations.cancel(work, catalogue, booking, by, body.reason)
+        shown = represent(booking, *await catalogue.court(booking.court_id))
+        return Answer(200, orjson.dumps(shown), {"ETag": etag(booking)})
+
+    key = IdempotencyKey.of(caller.user_id, idempotency_key, f"POST /v1/bookings/{booking_id}/cancel", body)
+    return (await chassis.unit_of_work.run(lambda work: once(work, key, lambda: change(work)))).response()
+
+
+@router.post("/{booking_id}/reschedule", response_model=MovedOut)
+async def reschedule_booking(
+    booking_id: UUID,
+    body: RescheduleIn,
+    caller: Caller,
+    chassis: ChassisOf,
+    catalogue: CatalogueOf,
+    idempotency_key: Key = None,
+    if_match: IfMatch = None,
+) -> Response:
+    """Move a confirmed booking to another slot of the same venue, in one step. What was paid stays; the difference is told."""
+    venue, court = await catalogue.court(body.court_id)
+    slot = choose_slot(venue, court, body.starts_at, chassis.clock.now())
+
+    async def change(work: UnitOfWork) -> Answer:
+        booking = await _unchanged(work, booking_id, caller, if_match)
+        difference = await mutations.reschedule(work, catalogue, booking, slot)
+        money = {"amount": difference, "currency": booking.currency}
+        shown = represent(booking, venue, court) | {"price_difference": money}
+        return Answer(200, orjson.dumps(shown), {"ETag": etag(booking)})
+
+    key = IdempotencyKey.of(caller.user_id, idempotency_key, f"POST /v1/bookings/{booking_id}/reschedule", body)
+    return (await chassis.unit_of_work.run(lambda work: once(work, key, lambda: change(work)))).response()
+
+
+async def _unchanged(work: UnitOfWork, booking_id: UUID, caller: Caller, if_match: str | None) -> Booking:
+    """The booking, locked, if it is what the client saw."""
+    booking = await queries.visible(work.session, booking_id, caller, lock=True)
+    if if_match not in (None, "*", etag(booking)):
+        raise BookingChanged(
+            "The booking has changed since you read it.", booking_status=booking.status, version=booking.version
+        )
+    return booking

@@ -10,5 +10,5 @@ async def show_checkout(work: UnitOfWork, event: PaymentCheckoutOpened) -> None:
     await mutations.show_checkout(work, event.booking_id, event.checkout_url)
 
 
-async def confirm(catalogue: Catalogue, work: UnitOfWork, event: PaymentSucceeded) -> None:
-    await mutations.confirm(work, catalogue, event)
+async def take_payment(catalogue: Catalogue, work: UnitOfWork, event: PaymentSucceeded) -> None:
+    await mutations.take_payment(work, catalogue, event)

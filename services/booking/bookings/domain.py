@@ -7,12 +7,11 @@ from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
+from services.booking.bookings.life_cycle import TRANSITIONS, Status, Trigger
 from services.booking.venues.domain import Court, Slot, Venue
 from services.chassis import problems
 
-Status = Literal["held", "confirmed", "cancelled", "expired", "completed"]
-LIVE: tuple[Status, ...] = ("held", "confirmed")
-"""The states in which a booking has its court and one of its player's seats."""
+Reason = Literal["cancelled_by_player", "cancelled_by_club", "paid_too_late", "paid_twice"]
 
 
 class SlotNotOnGrid(problems.Invalid):
@@ -43,10 +42,6 @@ class BookingNotFound(problems.NotFound):
     pass
 
 
-class BookingNotHeld(problems.Conflict):
-    """The booking is in a state in which there is nothing to pay."""
-
-
 class HoldExpired(problems.Problem):
     status = 410
 
@@ -55,16 +50,41 @@ class CheckoutNotReady(problems.Conflict):
     """The payment page is being made: ask again."""
 
 
-class PaymentTooLate(Exception):
-    """Money came for a booking that no longer has its court."""
+class TransitionNotPossible(problems.Conflict):
+    """The booking is in a state in which this cannot happen; `booking_status` says which."""
 
 
-class HoldNotOver(Exception):
-    """Nobody may end a hold before its time."""
+class CancellationWindowClosed(problems.Conflict):
+    """Too late for the player; `cancel_until` says when it ended."""
+
+
+class BookingChanged(problems.PreconditionFailed):
+    pass
+
+
+class OtherVenue(problems.Conflict):
+    """A booking moves within its venue."""
+
+
+class StaffOnly(problems.Forbidden):
+    pass
+
+
+class NotYetTime(Exception):
+    """A clock asked for what only time may bring: the end of a hold that is not over, of a game that goes on."""
 
 
 class AmountDiffers(Exception):
     """Money came, but not the frozen price."""
+
+
+@dataclass(frozen=True)
+class RefundDue:
+    """Money of one order that must go back, in the booking's currency."""
+
+    order_id: str
+    amount_minor: int
+    reason: Reason
 
 
 @dataclass(eq=False)
@@ -87,10 +107,12 @@ class Booking:
     version: int = 1
     checkout_url: str | None = None
     order_id: str | None = None
+    refunds_due: tuple[RefundDue, ...] = ()
+    cancel_reason: str | None = None
 
     @classmethod
-    def hold(cls, booking_id: UUID, slot: Slot, venue: Venue, user_id: UUID, now: datetime) -> Booking:
-        """The seat is the database's to give; 0 stands for "none yet"."""
+    def begin(cls, booking_id: UUID, slot: Slot, venue: Venue, user_id: UUID, now: datetime, *, free: bool) -> Booking:
+        """Held until it is paid for, or confirmed at once when there is nothing to pay. The seat is the database's to give."""
         return cls(
             id=booking_id,
             court_id=slot.court_id,
@@ -98,39 +120,64 @@ class Booking:
             user_id=user_id,
             starts_at=slot.starts_at,
             ends_at=slot.ends_at,
-            status="held",
+            status="confirmed" if free else "held",
             seat=0,
-            price_minor=slot.price_minor,
+            price_minor=0 if free else slot.price_minor,
             currency=venue.currency,
             cancellation_window_hours=venue.cancellation_window_hours,
-            hold_expires_at=now + timedelta(minutes=venue.hold_minutes),
+            hold_expires_at=None if free else now + timedelta(minutes=venue.hold_minutes),
             created_at=now,
         )
+
+    @property
+    def cancel_until(self) -> datetime:
+        """The last instant at which the player may cancel or move. In instants, so that a day of 23 or 25 hours changes nothing."""
+        return self.starts_at - timedelta(hours=self.cancellation_window_hours)
 
     def is_overdue(self, now: datetime) -> bool:
         return self.status == "held" and self.hold_expires_at is not None and self.hold_expires_at <= now
 
-    def confirm(self, order_id: str, amount_minor: int, currency: str) -> bool:
-        """Take a payment. False when this very payment was taken before.
+    def knows(self, order_id: str) -> bool:
+        return order_id == self.order_id or any(due.order_id == order_id for due in self.refunds_due)
 
-        A hold that is overdue but not yet swept still has its court, so the payment is in time.
-        """
-        if self.order_id == order_id:
-            return False
-        if self.status != "held":
-            raise PaymentTooLate(f"order {order_id} came when the booking was {self.status}")
+    def pay(self, order_id: str, amount_minor: int, currency: str) -> None:
+        """A hold that is overdue but not yet swept still has its court; an expired one must have got it again."""
         if (amount_minor, currency) != (self.price_minor, self.currency):
             raise AmountDiffers(f"{amount_minor} {currency} came for {self.price_minor} {self.currency}")
-        self.status, self.order_id, self.hold_expires_at = "confirmed", order_id, None
-        self.version += 1
-        return True
+        self._go("pay")
+        self.order_id, self.hold_expires_at = order_id, None
+
+    def refuse_payment(self, order_id: str, amount_minor: int) -> None:
+        """The money came too late or twice, and goes back."""
+        self._go("refuse payment")
+        self._owe(order_id, amount_minor, "paid_twice" if self.order_id else "paid_too_late")
 
     def expire(self, now: datetime) -> None:
-        """Give up a hold that is over. Raises `HoldNotOver` when it is not, or a payment was faster."""
         if not self.is_overdue(now):
-            raise HoldNotOver(f"the booking is {self.status} until {self.hold_expires_at}")
-        self.status = "expired"
-        self.version += 1
+            raise NotYetTime(f"the booking is {self.status} until {self.hold_expires_at}")
+        self._go("expire")
+
+    def cancel(self, by: Literal["player", "club"], now: datetime) -> None:
+        """What was paid is owed back. Exactly at `cancel_until` the player still may."""
+        if by == "player" and self.status == "confirmed":
+            self._refuse_outside_window(now)
+        self._go("cancel")
+        self.hold_expires_at = None
+        if self.order_id:
+            self._owe(self.order_id, self.price_minor, "cancelled_by_player" if by == "player" else "cancelled_by_club")
+
+    def reschedule(self, slot: Slot, now: datetime) -> int:
+        """Move to another slot. What was paid stays; the answer is by how much the new slot is dearer."""
+        if self.status == "confirmed":
+            self._refuse_outside_window(now)
+        self._go("reschedule")
+        self.court_id, self.starts_at, self.ends_at = slot.court_id, slot.starts_at, slot.ends_at
+        return slot.price_minor - self.price_minor
+
+    def complete(self, now: datetime) -> None:
+        if now < self.ends_at:
+            raise NotYetTime(f"the booking ends at {self.ends_at}")
+        self._go("complete")
 
     def checkout(self, now: datetime) -> str:
         """Where to pay, as long as paying makes sense."""
@@ -139,12 +186,34 @@ class Booking:
                 "The hold is over and the slot is free again. Hold it anew to pay.", booking_id=str(self.id)
             )
         if self.status != "held":
-            raise BookingNotHeld(f"There is nothing to pay: the booking is {self.status}.", booking_status=self.status)
+            raise TransitionNotPossible(
+                f"There is nothing to pay: the booking is {self.status}.", booking_status=self.status
+            )
         if self.checkout_url is None:
             raise CheckoutNotReady(
                 "The payment page is being made; ask again in a second.", headers={"Retry-After": "1"}
             )
         return self.checkout_url
+
+    def _go(self, trigger: Trigger) -> None:
+        transition = TRANSITIONS.get((self.status, trigger))
+        if transition is None:
+            raise TransitionNotPossible(
+                f"The booking is {self.status}: it cannot {trigger} now.", booking_status=self.status
+            )
+        self.status = transition.to
+        self.version += 1
+
+    def _refuse_outside_window(self, now: datetime) -> None:
+        if now > self.cancel_until:
+            raise CancellationWindowClosed(
+                f"Up to {self.cancellation_window_hours} h before the start a player may cancel or move a booking.",
+                cancel_until=self.cancel_until.isoformat(),
+                booking_status=self.status,
+            )
+
+    def _owe(self, order_id: str, amount_minor: int, reason: Reason) -> None:
+        self.refunds_due = (*self.refunds_due, RefundDue(order_id, amount_minor, reason))
 
 
 def choose_slot(venue: Venue, court: Court, starts_at: datetime, now: datetime) -> Slot:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from dataclasses import asdict
+from typing import Any, TypeVar
 
-from courtside_contracts.booking import BookingEvent
+from courtside_contracts.booking import BookingEvent, RefundDue
 from services.booking.bookings.domain import Booking
 from services.booking.venues.domain import Court, Venue
 
 E = TypeVar("E", bound=BookingEvent)
 
 
-def tell(kind: type[E], booking: Booking, venue: Venue, court: Court) -> E:
+def tell(kind: type[E], booking: Booking, venue: Venue, court: Court, **more: Any) -> E:
+    """`more` is what only this kind of event has."""
     return kind(
         booking_id=booking.id,
         version=booking.version,
@@ -28,4 +30,6 @@ def tell(kind: type[E], booking: Booking, venue: Venue, court: Court) -> E:
         currency=booking.currency,
         cancellation_window_hours=booking.cancellation_window_hours,
         hold_expires_at=booking.hold_expires_at,
+        refunds_due=tuple(RefundDue(**asdict(due)) for due in booking.refunds_due),
+        **more,
     )

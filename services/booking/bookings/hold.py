@@ -11,15 +11,15 @@ import asyncpg
 import orjson
 import stamina
 
-from courtside_contracts.booking import BookingHeld
+from courtside_contracts.booking import BookingConfirmed, BookingHeld
 from services.booking.availability.queries import coming_slots, free, taken
 from services.booking.bookings.domain import ActiveBookingLimit, Booking, SlotAlreadyTaken
 from services.booking.bookings.events import tell
 from services.booking.bookings.mutations import expire_overdue
-from services.booking.bookings.representation import represent
+from services.booking.bookings.representation import etag, represent
 from services.booking.venues.domain import Court, Slot, Venue
 from services.booking.venues.queries import Catalogue
-from services.chassis.idempotency import IdempotencyKey, Replay, replay
+from services.chassis.idempotency import Answer, IdempotencyKey, replay
 from services.chassis.outbox import Outgoing
 from services.chassis.service import Chassis
 
@@ -41,13 +41,13 @@ class Hold:
     court: Court
     key: IdempotencyKey | None
 
-    async def place(self, chassis: Chassis, catalogue: Catalogue) -> bytes | Replay:
-        """The answer's body, as bytes; or the answer of the first request with this idempotency key."""
+    async def place(self, chassis: Chassis, catalogue: Catalogue) -> Answer:
+        """The answer, or that of the first request with this idempotency key."""
         for _ in range(self.venue.max_active_bookings + 2):
             outcome = await self._try(chassis.database.pool)
             if outcome == "held":
                 chassis.doorbell.ring()
-                return self.body
+                return self._answer()
             if outcome == "key seen" and self.key is not None:
                 return await replay(chassis.database, self.key)
             if outcome == "slot taken":
@@ -71,6 +71,10 @@ class Hold:
         if in_the_way:
             await expire_overdue(chassis, catalogue, in_the_way_of=self.slot)
 
+    def _answer(self) -> Answer:
+        headers = {"Location": f"/v1/bookings/{self.booking.id}", "ETag": etag(self.booking)}
+        return Answer(201, self.body, headers)
+
     @property
     def body(self) -> bytes:
         return orjson.dumps(represent(self.booking, self.venue, self.court))
@@ -87,7 +91,8 @@ class Hold:
 
     def _arguments(self) -> tuple[object, ...]:
         booking, key = self.booking, self.key
-        row = Outgoing.of(tell(BookingHeld, booking, self.venue, self.court), booking.created_at).row()
+        kind = BookingHeld if booking.status == "held" else BookingConfirmed
+        row = Outgoing.of(tell(kind, booking, self.venue, self.court), booking.created_at).row()
         return (
             booking.user_id,
             key.key if key else None,
@@ -110,6 +115,7 @@ class Hold:
             row["type"],
             row["payload"],
             orjson.dumps(row["headers"]).decode(),
+            booking.status,
         )
 
     def _slot_taken(self, next_free: Iterable[Slot]) -> SlotAlreadyTaken:

@@ -1,4 +1,4 @@
--- The hold: one statement, one round trip, one commit. Each insert either finds its place free or inserts nothing; a missing row
+-- The hold (or, with nothing to pay, the confirmed booking): one statement, one round trip, one commit. Each insert either finds its place free or inserts nothing; a missing row
 -- anywhere refuses the whole, since an empty CTE would not undo those before it. ON CONFLICT DO NOTHING is what keeps racers from
 -- waiting on each other in a circle, which a plain insert under an exclusion constraint does.
 WITH answer AS (
@@ -25,7 +25,7 @@ WITH answer AS (
 ), booked AS (
     INSERT INTO bookings (id, court_id, venue_id, user_id, starts_at, ends_at, status, seat, price_minor, currency,
                           cancellation_window_hours, hold_expires_at, version, created_at)
-    SELECT $9, $6, $11, $1, $7, $8, 'held', number, $12, $13, $14, $15, 1, $5 FROM seated
+    SELECT $9, $6, $11, $1, $7, $8, $22, number, $12, $13, $14, $15, 1, $5 FROM seated
     ON CONFLICT DO NOTHING
     RETURNING 1
 ), told AS (

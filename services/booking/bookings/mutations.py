@@ -1,22 +1,35 @@
-"""Changes of bookings that exist, one transaction each. Lock order: booking, then occupancy, then outbox."""
+"""Changes of bookings that exist, one transaction each. Lock order: booking, then occupancy, then seat, then outbox."""
 
 from __future__ import annotations
 
+from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.exc import IntegrityError
 
-from courtside_contracts.booking import BookingConfirmed, BookingExpired
+from courtside_contracts.booking import (
+    BookingCancelled,
+    BookingCompleted,
+    BookingConfirmed,
+    BookingEvent,
+    BookingExpired,
+    BookingRefundDue,
+    BookingRescheduled,
+)
 from courtside_contracts.payment import PaymentSucceeded
-from services.booking.bookings import queries
-from services.booking.bookings.domain import AmountDiffers, Booking, PaymentTooLate
+from services.booking.bookings import occupancy, queries
+from services.booking.bookings.domain import AmountDiffers, Booking, OtherVenue, SlotAlreadyTaken
 from services.booking.bookings.events import tell
-from services.booking.bookings.tables import bookings, court_occupancy
+from services.booking.bookings.tables import bookings
 from services.booking.venues.domain import Slot
 from services.booking.venues.queries import Catalogue
 from services.chassis.retrying import Fatal
 from services.chassis.service import Chassis
 from services.chassis.unit_of_work import UnitOfWork
+
+BATCH = 200
+"""Bookings that one transaction of a cron may lock."""
 
 
 async def expire_overdue(
@@ -28,37 +41,132 @@ async def expire_overdue(
     """
     wanted = [bookings.c.user_id == bookings_of] if bookings_of else []
     if in_the_way_of:
-        overlaps = (bookings.c.starts_at < in_the_way_of.ends_at) & (bookings.c.ends_at > in_the_way_of.starts_at)
-        wanted += [bookings.c.court_id == in_the_way_of.court_id, overlaps]
+        wanted += _overlapping(in_the_way_of)
     async with chassis.unit_of_work() as work:
-        overdue = (bookings.c.status == "held") & (bookings.c.hold_expires_at <= work.now)
-        # In the order of ids, so that two sweeps cannot lock each other out.
-        found = select(Booking).where(overdue, *wanted).order_by(bookings.c.id).with_for_update()
-        expired = (await work.session.scalars(found)).all()
-        for booking in expired:
-            await _expire(work, catalogue, booking)
+        return await _expire_where(work, catalogue, *wanted)
+
+
+async def expire_all(work: UnitOfWork, catalogue: Catalogue) -> int:
+    """One batch of all holds that are over."""
+    return await _expire_where(work, catalogue)
+
+
+def _overlapping(slot: Slot) -> list[ColumnElement[bool]]:
+    return [
+        bookings.c.court_id == slot.court_id,
+        bookings.c.starts_at < slot.ends_at,
+        bookings.c.ends_at > slot.starts_at,
+    ]
+
+
+async def _expire_where(work: UnitOfWork, catalogue: Catalogue, *wanted: ColumnElement[bool]) -> int:
+    overdue = (bookings.c.status == "held") & (bookings.c.hold_expires_at <= work.now)
+    # In the order of ids, so that two sweeps cannot lock each other out.
+    found = select(Booking).where(overdue, *wanted).order_by(bookings.c.id).limit(BATCH).with_for_update()
+    expired = (await work.session.scalars(found)).all()
+    for booking in expired:
+        booking.expire(work.now)
+        await occupancy.release(work.session, booking)
+        await _tell(work, catalogue, BookingExpired, booking)
     return len(expired)
 
 
-async def _expire(work: UnitOfWork, catalogue: Catalogue, booking: Booking) -> None:
-    booking.expire(work.now)
-    await work.session.execute(delete(court_occupancy).where(court_occupancy.c.booking_id == booking.id))
-    work.publish(tell(BookingExpired, booking, *await catalogue.court(booking.court_id)))
-
-
-async def confirm(work: UnitOfWork, catalogue: Catalogue, payment: PaymentSucceeded) -> None:
+async def take_payment(work: UnitOfWork, catalogue: Catalogue, payment: PaymentSucceeded) -> None:
+    """Confirm what can be confirmed; money that comes too late or twice is owed back. Each order is taken once."""
     booking = await queries.locked(work.session, payment.booking_id)
     if booking is None:
         raise Fatal(f"order {payment.order_id} is for a booking that does not exist")
+    if booking.knows(payment.order_id):
+        return
     try:
-        new = booking.confirm(payment.order_id, payment.amount_minor, payment.currency)
-    except (PaymentTooLate, AmountDiffers) as error:
+        confirmed = await _confirm(work, catalogue, booking, payment)
+    except AmountDiffers as error:
         raise Fatal(str(error)) from error
-    if new:
-        work.publish(tell(BookingConfirmed, booking, *await catalogue.court(booking.court_id)))
+    if not confirmed:
+        booking.refuse_payment(payment.order_id, payment.amount_minor)
+    await _tell(work, catalogue, BookingConfirmed if confirmed else BookingRefundDue, booking)
+
+
+async def _confirm(work: UnitOfWork, catalogue: Catalogue, booking: Booking, payment: PaymentSucceeded) -> bool:
+    if booking.status == "held":
+        booking.pay(payment.order_id, payment.amount_minor, payment.currency)
+        return True
+    return (
+        booking.status == "expired"
+        and booking.starts_at > work.now
+        and await _get_back(work, catalogue, booking, payment)
+    )
+
+
+async def _get_back(work: UnitOfWork, catalogue: Catalogue, booking: Booking, payment: PaymentSucceeded) -> bool:
+    """Paid late: the booking gets its court again, if nobody else has it and the player has a seat. Both or none."""
+    slot = Slot(booking.court_id, booking.starts_at, booking.ends_at, booking.price_minor)
+    await _expire_where(work, catalogue, *_overlapping(slot), bookings.c.id != booking.id)
+    venue, _ = await catalogue.court(booking.court_id)
+    seat = await occupancy.free_seat(work.session, booking, venue.max_active_bookings)
+    if seat is None:
+        return False
+    try:
+        async with work.session.begin_nested():
+            if not await occupancy.take(work.session, booking):
+                return False
+            booking.seat = seat
+            booking.pay(payment.order_id, payment.amount_minor, payment.currency)
+            await work.session.flush()
+    except IntegrityError:  # another request took the seat meanwhile
+        await work.session.refresh(booking)
+        return False
+    return True
+
+
+async def cancel(
+    work: UnitOfWork, catalogue: Catalogue, booking: Booking, by: Literal["player", "club"], reason: str | None
+) -> None:
+    """`booking` must be locked. Its slot is free again, and what was paid is owed back."""
+    booking.cancel(by, work.now)
+    booking.cancel_reason = reason
+    await occupancy.release(work.session, booking)
+    await _tell(work, catalogue, BookingCancelled, booking, cancelled_by=by, reason=reason)
+
+
+async def reschedule(work: UnitOfWork, catalogue: Catalogue, booking: Booking, slot: Slot) -> int:
+    """`booking` must be locked. Its own slot and seat do not count against the new one. The price difference, in minor units."""
+    venue, court = await catalogue.court(slot.court_id)
+    if venue.id != booking.venue_id:
+        raise OtherVenue(f"{court.name} belongs to another venue. Cancel, and book there.")
+    before = (booking.court_id, booking.starts_at)
+    difference = booking.reschedule(slot, work.now)
+    await _expire_where(work, catalogue, *_overlapping(slot), bookings.c.id != booking.id)
+    await occupancy.release(work.session, booking)
+    if not await occupancy.take(work.session, booking):
+        raise SlotAlreadyTaken(
+            "The court is taken at that time. Your booking is where it was.", court_id=str(slot.court_id)
+        )
+    previous = {"previous_court_id": before[0], "previous_starts_at": before[1]}
+    await _tell(work, catalogue, BookingRescheduled, booking, price_difference_minor=difference, **previous)
+    return difference
+
+
+async def complete_ended(work: UnitOfWork, catalogue: Catalogue) -> int:
+    """Close bookings whose time is over, oldest first. How many; `BATCH` when there may be more."""
+    ended = (bookings.c.status == "confirmed") & (bookings.c.ends_at <= work.now)
+    found = select(Booking).where(ended).order_by(bookings.c.id).limit(BATCH).with_for_update(skip_locked=True)
+    completed = (await work.session.scalars(found)).all()
+    for booking in completed:
+        booking.complete(work.now)
+        await occupancy.release(work.session, booking)
+        await _tell(work, catalogue, BookingCompleted, booking)
+    return len(completed)
 
 
 async def show_checkout(work: UnitOfWork, booking_id: UUID, checkout_url: str) -> None:
     """Only a held booking shows where to pay; for others the page comes too late and stays unseen."""
     held = (bookings.c.id == booking_id) & (bookings.c.status == "held")
     await work.session.execute(update(bookings).where(held).values(checkout_url=checkout_url))
+
+
+async def _tell(
+    work: UnitOfWork, catalogue: Catalogue, kind: type[BookingEvent], booking: Booking, **more: object
+) -> None:
+    venue, court = await catalogue.court(booking.court_id)
+    work.publish(tell(kind, booking, venue, court, **more))

@@ -7,14 +7,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.booking.bookings.domain import Booking, BookingNotFound
 from services.booking.bookings.tables import bookings
+from services.chassis.auth import Principal
 
 
-async def own(session: AsyncSession, booking_id: UUID, user_id: UUID) -> Booking:
-    """A player's own booking. Somebody else's does not exist for them."""
-    found = await session.scalar(select(Booking).where(bookings.c.id == booking_id, bookings.c.user_id == user_id))
-    if found is None:
+async def visible(session: AsyncSession, booking_id: UUID, caller: Principal, *, lock: bool = False) -> Booking:
+    """A player's own booking, or any for staff. Somebody else's does not exist for a player."""
+    found = select(Booking).where(bookings.c.id == booking_id)
+    if caller.role == "player":
+        found = found.where(bookings.c.user_id == caller.user_id)
+    booking = await session.scalar(found.with_for_update() if lock else found)
+    if booking is None:
         raise BookingNotFound("There is no such booking of yours.", booking_id=str(booking_id))
-    return found
+    return booking
 
 
 async def locked(session: AsyncSession, booking_id: UUID) -> Booking | None:

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.booking.bookings.domain import Booking, Status
+from services.booking.bookings.domain import Booking
+from services.booking.bookings.life_cycle import Status
 from services.booking.venues.domain import Court, Venue
 
 
@@ -40,8 +41,21 @@ class BookingOut(BaseModel):
     price: Money
     hold_expires_at: datetime | None
     created_at: datetime
+    cancel_until: datetime
     version: int
     links: Links
+
+
+class MovedOut(BookingOut):
+    """`price_difference.amount` is above 0 when the new slot is dearer, below when it is cheaper."""
+
+    model_config = ConfigDict(title="RescheduledBooking")
+
+    price_difference: Money
+
+
+def etag(booking: Booking) -> str:
+    return f'"{booking.version}"'
 
 
 def represent(booking: Booking, venue: Venue, court: Court) -> dict[str, Any]:
@@ -59,6 +73,7 @@ def represent(booking: Booking, venue: Venue, court: Court) -> dict[str, Any]:
         "price": {"amount": booking.price_minor, "currency": booking.currency},
         "hold_expires_at": venue.local(booking.hold_expires_at).isoformat() if booking.hold_expires_at else None,
         "created_at": venue.local(booking.created_at).isoformat(),
+        "cancel_until": venue.local(booking.cancel_until).isoformat(),
         "version": booking.version,
         "links": {"self": path, "checkout": f"{path}/checkout" if booking.status == "held" else None},
     }

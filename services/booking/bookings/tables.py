@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
     DateTime,
+    Dialect,
     ForeignKey,
     Identity,
     Index,
@@ -15,13 +19,30 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TypeDecorator,
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import TSTZRANGE, ExcludeConstraint
+from sqlalchemy.dialects.postgresql import JSONB, TSTZRANGE, ExcludeConstraint
 
-from services.booking.bookings.domain import Booking
+from services.booking.bookings.domain import Booking, RefundDue
 from services.booking.metadata import mapping, metadata
+
+
+class RefundsDue(TypeDecorator[tuple[RefundDue, ...]]):
+    """A handful of facts that are only ever read with their booking: a list in its row."""
+
+    impl = JSONB
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[RefundDue, ...] | None, dialect: Dialect) -> Any:
+        del dialect
+        return [asdict(due) for due in value or ()]
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> tuple[RefundDue, ...]:
+        del dialect
+        return tuple(RefundDue(**due) for due in value or ())
+
 
 bookings = Table(
     "bookings",
@@ -40,6 +61,8 @@ bookings = Table(
     Column("hold_expires_at", DateTime(timezone=True)),
     Column("checkout_url", Text),
     Column("order_id", Text),
+    Column("refunds_due", RefundsDue, nullable=False, server_default=text("'[]'")),
+    Column("cancel_reason", Text),
     Column("version", Integer, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
     CheckConstraint("status IN ('held', 'confirmed', 'cancelled', 'expired', 'completed')", name="status_is_known"),
@@ -55,6 +78,9 @@ bookings = Table(
         postgresql_where=text("status IN ('held', 'confirmed')"),
     ),
     Index("bookings_by_date", "starts_at"),
+    # What is due: small, since it holds live bookings only.
+    Index("bookings_by_hold_end", "hold_expires_at", postgresql_where=text("status = 'held'")),
+    Index("bookings_by_end", "ends_at", postgresql_where=text("status = 'confirmed'")),
     Index("bookings_by_user_id", "user_id"),
     Index("bookings_by_court_id", "court_id"),
 )

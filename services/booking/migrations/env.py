@@ -2,7 +2,8 @@ from services.booking.bookings import tables as _bookings  # noqa: F401 - the ta
 from services.booking.metadata import metadata
 from services.booking.users import tables as _users  # noqa: F401
 from services.booking.venues import tables as _venues  # noqa: F401
+from services.chassis.crons import METADATA as CRONS
 from services.chassis.idempotency import METADATA as IDEMPOTENCY
 from services.chassis.migrations import run_env
 
-run_env(metadata, IDEMPOTENCY)
+run_env(metadata, IDEMPOTENCY, CRONS)

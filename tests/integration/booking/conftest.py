@@ -20,18 +20,21 @@ class Club:
     """`url` of the API, and a connection to look into its database."""
 
     url: str
+    database_url: str
     database: asyncpg.Connection[Any]
     stack: TestStack
     client: httpx.AsyncClient
 
-    def token(self, player: str) -> str:
-        return tokens.mint(self.stack.installation.paths.keys, f"{player}@example.com", player)
+    def token(self, player: str, role: str = "player") -> str:
+        return tokens.mint(self.stack.installation.paths.keys, f"{player}@example.com", player, tokens.Role(role))
 
-    async def ask(self, method: str, path: str, player: str | None = None, **request: Any) -> httpx.Response:
+    async def ask(
+        self, method: str, path: str, player: str | None = None, role: str = "player", **request: Any
+    ) -> httpx.Response:
         """As this player, or as nobody."""
         headers = dict(request.pop("headers", {}))
         if player:
-            headers |= {"Authorization": f"Bearer {self.token(player)}"}
+            headers |= {"Authorization": f"Bearer {self.token(player, role)}"}
         return await self.client.request(method, self.url + path, headers=headers, **request)
 
     async def hold(self, player: str, court_id: str, starts_at: str, **headers: str) -> httpx.Response:
@@ -58,6 +61,6 @@ async def club(idle_stack: TestStack, postgres: Postgres) -> AsyncIterator[Club]
     database = await asyncpg.connect(url)
     limits = httpx.Limits(max_connections=100)
     async with httpx.AsyncClient(timeout=10, limits=limits, trust_env=False) as client:
-        yield Club(api, database, idle_stack, client)
+        yield Club(api, url, database, idle_stack, client)
     await database.close()
     await idle_stack.stop("club")

@@ -43,4 +43,11 @@ def evening_slot() -> Slot:
 
 
 def a_hold() -> Booking:
-    return Booking.hold(BOOKING, evening_slot(), CLUB, PLAYER, NOW)
+    return Booking.begin(BOOKING, evening_slot(), CLUB, PLAYER, NOW, free=False)
+
+
+def a_confirmed_booking() -> Booking:
+    """Paid with order-1."""
+    booking = a_hold()
+    booking.pay("order-1", 3600, "EUR")
+    return booking

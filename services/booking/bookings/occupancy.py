@@ -1,0 +1,32 @@
+"""A booking's claims: its time on a court, and one of its player's seats. The database judges both."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import Range, insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.booking.bookings.domain import Booking
+from services.booking.bookings.tables import bookings, court_occupancy
+
+
+async def take(session: AsyncSession, booking: Booking) -> bool:
+    """False when somebody has the court. ON CONFLICT keeps racers from waiting on each other in a circle."""
+    row = {
+        "court_id": booking.court_id,
+        "during": Range(booking.starts_at, booking.ends_at),
+        "booking_id": booking.id,
+    }
+    taken = insert(court_occupancy).values(row).on_conflict_do_nothing().returning(court_occupancy.c.id)
+    return (await session.scalar(taken)) is not None
+
+
+async def release(session: AsyncSession, booking: Booking) -> None:
+    await session.execute(delete(court_occupancy).where(court_occupancy.c.booking_id == booking.id))
+
+
+async def free_seat(session: AsyncSession, booking: Booking, max_active: int) -> int | None:
+    """The lowest that the player has left. Another request may be faster: the unique index shows it at the next flush."""
+    live = bookings.c.status.in_(("held", "confirmed"))
+    taken = await session.scalars(select(bookings.c.seat).where(bookings.c.user_id == booking.user_id, live))
+    return min(set(range(1, max_active + 1)) - set(taken), default=None)

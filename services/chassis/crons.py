@@ -1,0 +1,77 @@
+"""Jobs of the clock. Each fires once at its time, however many workers run, and what was missed in a pause is done at the next firing:
+a job asks for all that is due by now, never for what became due since the last time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from prometheus_client import Counter
+from sqlalchemy import Column, DateTime, MetaData, Table, Text
+from sqlalchemy.dialects.postgresql import insert
+
+from services.chassis.database import NAMING
+from services.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
+
+log = structlog.get_logger()
+
+METADATA = MetaData(naming_convention=NAMING)
+JITTER = 0.1
+"""Workers that start together do not ask together."""
+
+crons = Table(
+    "crons",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("fired_at", DateTime(timezone=True), nullable=False),
+)
+
+DONE = Counter("courtside_cron_rows_total", "What jobs of the clock have worked off", ["cron"])
+
+
+@dataclass(frozen=True)
+class Cron:
+    """`run` does one batch in the given transaction and says how many it did; `batch` of them means that there may be more."""
+
+    name: str
+    every: timedelta
+    batch: int
+    run: Callable[[UnitOfWork], Awaitable[int]]
+
+    async def keep(self, unit_of_work: UnitOfWorkFactory, stopping: asyncio.Event) -> None:
+        """Fire until told to stop. A firing that fails is logged, and the next one does its work."""
+        while not stopping.is_set():
+            try:
+                await self.fire(unit_of_work)
+            except Exception as error:
+                log.warning("cron failed", cron=self.name, exc_info=error)
+            pause = self.every.total_seconds() * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
+            try:
+                await asyncio.wait_for(stopping.wait(), pause)
+            except TimeoutError:
+                continue
+
+    async def fire(self, unit_of_work: UnitOfWorkFactory) -> int:
+        """Everything that is due, if it is this job's time and no other worker was faster. How many rows were done."""
+        async with unit_of_work() as work:
+            if not await self._claim(work):
+                return 0
+            done = total = await self.run(work)
+        while done >= self.batch:
+            async with unit_of_work() as work:
+                done = await self.run(work)
+            total += done
+        DONE.labels(self.name).inc(total)
+        return total
+
+    async def _claim(self, work: UnitOfWork) -> bool:
+        """The mark is part of the first batch's commit: a firing that fails was none."""
+        mark = insert(crons).values(name=self.name, fired_at=work.now)
+        due = crons.c.fired_at <= work.now - self.every * (1 - 2 * JITTER)
+        claimed = mark.on_conflict_do_update(index_elements=["name"], set_={"fired_at": work.now}, where=due)
+        return (await work.session.scalar(claimed.returning(crons.c.name))) is not None
