@@ -1,4 +1,4 @@
-"""Every topic of an installation, with what the broker must keep: provisioned by `courtside topics apply`, never created by use."""
+"""Every topic of an installation, with what the broker must keep: provisioned by `python -m deploy.topics apply`, never created by use."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def main(folder: Path) -> int:
     if not uv:
         return _complain("neither uv nor pip is there. On Debian and Ubuntu: apt-get install python3-pip", 2)
     print(
-        "installing the pinned requirements; the first time about 400 MB, with PostgreSQL and Java among them",
+        "installing the pinned requirements; the first time about 450 MB, with PostgreSQL and Java among them",
         flush=True,
     )
     # With bytecode now, since every process of the stack would otherwise compile the same libraries at the same time.

@@ -28,7 +28,6 @@ from deploy.local.stack import PARTS, Stack, courtside, stop
 from deploy.local.system_user import remove_place
 
 console = Console()
-KEPT_BY_RESET = {"jars", "test", "lock"}
 INTERRUPTED = 130
 
 
@@ -62,9 +61,8 @@ def reset() -> None:
     with alone(paths):
         asyncio.run(stop(_processes(paths)))
         remove_place(paths.postgres)
-        for folder in paths.home.iterdir():
-            if folder.name not in KEPT_BY_RESET:
-                shutil.rmtree(folder)
+        for folder in (paths.run, paths.logs, paths.keys, paths.kafka, paths.standins):
+            shutil.rmtree(folder, ignore_errors=not folder.exists())
     console.print(f"The data below {paths.home} is removed.", highlight=False, soft_wrap=True)
 
 

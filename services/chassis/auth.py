@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import jwt
+import structlog
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from jwt import PyJWK, PyJWKClient, PyJWKSet
@@ -15,6 +16,8 @@ from pydantic import BaseModel, Field, ValidationError
 
 from services.chassis import problems
 from services.chassis.settings import Settings
+
+log = structlog.get_logger()
 
 ALGORITHMS = ["EdDSA", "RS256"]
 LEEWAY_SECONDS = 30
@@ -29,12 +32,16 @@ class TokenNotValid(problems.Unauthorized):
     """The token is expired, signed by another, for another audience, or lacks a claim."""
 
 
+class KeysAway(problems.Unavailable):
+    """Nobody's token can be checked now; it may well be valid."""
+
+
 class Principal(BaseModel):
     """Who a valid token speaks for. `sub` is the user's id for ever; the rest may change from token to token."""
 
     user_id: UUID = Field(alias="sub")
-    email: str = Field(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")
-    name: str = Field(min_length=1, max_length=200)
+    email: str = Field(max_length=254, pattern=r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+$")
+    name: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
     locale: str = Field(default="en", pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
     role: Role = "player"
 
@@ -52,11 +59,15 @@ class TokenVerifier:
             self.client = PyJWKClient(self.settings.jwks_url, timeout=5)
         elif self.settings.jwks_file:
             self.keys = PyJWKSet.from_json(self.settings.jwks_file.read_text())
+        else:
+            log.warning("no keys to check tokens with: set jwks_file or jwks_url")
 
     async def verify(self, token: str) -> Principal:
         try:
             key = await self._key(jwt.get_unverified_header(token).get("kid"))
             return Principal.model_validate(self._claims(token, key))
+        except jwt.PyJWKClientConnectionError as error:
+            raise KeysAway("The identity provider's keys cannot be read at the moment. Try again.") from error
         except (jwt.PyJWTError, ValidationError, KeyError) as error:
             raise TokenNotValid(
                 "The bearer token is not valid here: expired, not yet valid, signed by an unknown key, or lacking a claim.",

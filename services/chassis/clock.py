@@ -33,17 +33,19 @@ class DatabaseClock:
     """The database's time at the last look, carried on by the monotonic clock, which no one sets."""
 
     def __init__(self) -> None:
-        self._epoch = datetime.now(UTC)
-        self._read_at = time.monotonic()
+        self._seen = (datetime.now(UTC), time.monotonic())
 
     def now(self) -> datetime:
-        return self._epoch + timedelta(seconds=time.monotonic() - self._read_at)
+        instant, at = self._seen
+        return instant + timedelta(seconds=time.monotonic() - at)
 
     async def synchronise(self, database: Database) -> None:
-        asked = time.monotonic()
+        """Both halves of a look are set at once: `now()` may be asked at any moment."""
         async with database.engine.connect() as connection:
-            self._epoch = (await connection.execute(text("SELECT clock_timestamp()"))).scalar_one()
-        self._read_at = (asked + time.monotonic()) / 2
+            asked = time.monotonic()
+            instant = (await connection.execute(text("SELECT clock_timestamp()"))).scalar_one()
+            answered = time.monotonic()
+        self._seen = (instant, (asked + answered) / 2)
 
     async def keep(self, database: Database) -> None:
         """Look at once and ever again. While the database is away the monotonic clock goes on alone."""

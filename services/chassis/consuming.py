@@ -19,6 +19,7 @@ from typing import Any, Generic, TypeVar
 
 import structlog
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 from prometheus_client import Counter
 from pydantic import ValidationError
 
@@ -66,6 +67,10 @@ class AlreadyHandled(Exception):
     """The event's effect is there; nothing is left to do."""
 
 
+class ForwarderFailed(Exception):
+    """A fatal error of the producer: every later send of it fails too."""
+
+
 InTransaction = Callable[[UnitOfWork, Any], Awaitable[None]]
 CallingOut = Callable[[Delivery[Any]], Awaitable[None]]
 
@@ -106,6 +111,7 @@ class Pipeline:
         self._stems = {name.rsplit(".v", 1)[0] for name in self._types}
         self._group = settings.service
         self._forwarder: AIOKafkaProducer | None = None
+        self.broken = asyncio.Event()
 
     async def handle_batch(self, records: Sequence[Record]) -> None:
         """Raises only when nothing may be passed over: our database or the broker is away."""
@@ -204,7 +210,12 @@ class Pipeline:
         hop = next_hop(record, error, self._ladder, self._unit_of_work.clock.now())
         assert self._forwarder is not None
         topic = self._settings.topic_prefix + hop.topic
-        await self._forwarder.send_and_wait(topic, value=record.value, key=record.key, headers=list(hop.headers))
+        try:
+            await self._forwarder.send_and_wait(topic, value=record.value, key=record.key, headers=list(hop.headers))
+        except KafkaError as failed:
+            if not failed.retriable:
+                self.broken.set()
+            raise
         HANDLED.labels(record.topic, "", "dead letter" if hop.topic == self._ladder.dead_letters else "retried").inc()
         log.warning("record routed on", to=hop.topic, topic=record.topic, offset=record.offset, exc_info=error)
 

@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from services.chassis.database import NAMING
 from services.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from services.chassis.waiting import happens
 
 log = structlog.get_logger()
 
@@ -51,10 +52,7 @@ class Cron:
             except Exception as error:
                 log.warning("cron failed", cron=self.name, exc_info=error)
             pause = self.every.total_seconds() * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
-            try:
-                await asyncio.wait_for(stopping.wait(), pause)
-            except TimeoutError:
-                continue
+            await happens(stopping, pause)
 
     async def fire(self, unit_of_work: UnitOfWorkFactory) -> int:
         """Everything that is due, if it is this job's time and no other worker was faster. How many rows were done."""

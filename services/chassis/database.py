@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import asyncpg
 from sqlalchemy import MetaData
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as SQLAlchemyTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from services.chassis.settings import Settings
@@ -23,10 +25,15 @@ NAMING = {
 CHASSIS = MetaData(naming_convention=NAMING)
 """The tables that every service has: outbox and inbox."""
 
+ACQUIRE_SECONDS = 5.0
+"""How long a request waits for a connection of a busy pool before it answers 503."""
+TIMEOUTS: dict[str, Any] = {"timeout": 5.0, "command_timeout": 10.0}
+"""Of connecting, and of one statement: our own end, for a database that falls silent and so cannot time anything out."""
+
 SERVER_SETTINGS = {
     "statement_timeout": "5000",  # ms; no request may hold a connection for longer
     "lock_timeout": "2000",  # ms; a waiter answers 503 before its client gives up
-    "idle_in_transaction_session_timeout": "60000",  # ms; the relay waits for the broker inside its transaction, and starts anew
+    "idle_in_transaction_session_timeout": "60000",  # ms; no work of ours pauses in a transaction; the relay has a connection of its own
 }
 
 
@@ -44,21 +51,46 @@ class Database:
             settings.sqlalchemy_url(),
             pool_size=settings.database_pool_size,
             pool_pre_ping=True,
-            connect_args={"server_settings": SERVER_SETTINGS | application},
+            pool_timeout=ACQUIRE_SECONDS,
+            hide_parameters=True,  # an error is logged and becomes a header: no names and addresses in it
+            connect_args={"server_settings": SERVER_SETTINGS | application, **TIMEOUTS},
         )
         pool = asyncpg.create_pool(
             settings.database_url.get_secret_value(),
             min_size=0,
             max_size=settings.database_pool_size,
             server_settings=SERVER_SETTINGS | application,
+            **TIMEOUTS,
             connection_class=StatelessConnection,
         )
         await pool
         return cls(engine, async_sessionmaker(engine, expire_on_commit=False), pool)
 
+    async def fetch(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
+        """Rows of one statement that is a transaction of its own: one round trip. Raises `NoDatabase`."""
+        try:
+            return await self.pool.fetch(statement, *arguments)
+        except UNREACHABLE as error:
+            raise NoDatabase(type(error).__name__) from error
+
+    async def connect(self, session: AsyncSession) -> None:
+        """Take a connection now, so that whatever goes wrong with that is told apart from the work itself."""
+        try:
+            await session.connection()
+        except (*UNREACHABLE, SQLAlchemyError, asyncpg.PostgresError) as error:
+            raise NoDatabase(type(error).__name__) from error
+
     async def close(self) -> None:
         await self.engine.dispose()
         self.pool.terminate()
+
+
+class NoDatabase(Exception):
+    """The database cannot be reached, or lets nobody in: nothing was done, and the same will do later."""
+
+
+UNREACHABLE = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, SQLAlchemyTimeoutError)
+"""What connecting and talking raise when the other end is away. A time-out is an `OSError`."""
 
 
 class StatelessConnection(asyncpg.Connection):

@@ -75,12 +75,14 @@ class RequestContext:
             request_id = str(uuid7())
         with tracing(headers.get("traceparent"), request_id) as traceparent:
             answer = _Answer(send, request_id, traceparent)
-            if _length(headers) > self.body_max_bytes:
-                too_large = BodyTooLarge(f"A body has at most {self.body_max_bytes} bytes here.")
-                await problems.respond(too_large)(scope, receive, answer.send)
-            else:
-                await self.app(scope, receive, answer.send)
-            answer.record(scope)
+            try:
+                if _length(headers) > self.body_max_bytes:
+                    too_large = BodyTooLarge(f"A body has at most {self.body_max_bytes} bytes here.")
+                    await problems.respond(too_large)(scope, receive, answer.send)
+                else:
+                    await self.app(scope, receive, answer.send)
+            finally:
+                answer.record(scope)
 
 
 def _length(headers: dict[str, str]) -> int:

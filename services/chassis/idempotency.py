@@ -29,7 +29,7 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.chassis import problems
@@ -48,6 +48,7 @@ idempotency_keys = Table(
     Column("key", Text, primary_key=True),
     Column("request_hash", LargeBinary, nullable=False),
     Column("status", SmallInteger, nullable=False),
+    Column("headers", JSONB, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Index("idempotency_keys_by_created_at", "created_at"),
@@ -77,7 +78,7 @@ class IdempotencyKey:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a change answers: JSON bytes, and the headers that belong to the first answer only."""
+    """What a change answers: JSON bytes, and headers such as `Location` and `ETag`."""
 
     status: int
     body: bytes
@@ -91,7 +92,8 @@ class Replay(Answer):
     """The first answer again."""
 
     def response(self) -> Response:
-        return Response(self.body, self.status, {"Idempotency-Replayed": "true"}, media_type="application/json")
+        headers = self.headers | {"Idempotency-Replayed": "true"}
+        return Response(self.body, self.status, headers, media_type="application/json")
 
 
 async def once(
@@ -102,17 +104,24 @@ async def once(
         return await answer()
     columns = idempotency_keys.c
     claim = {"user_id": key.user_id, "key": key.key, "request_hash": key.request_hash, "created_at": work.now}
-    claimed = insert(idempotency_keys).values(claim | {"status": 0, "body": b""}).on_conflict_do_nothing()
+    claimed = (
+        insert(idempotency_keys).values(claim | {"status": 0, "headers": {}, "body": b""}).on_conflict_do_nothing()
+    )
     if await work.session.scalar(claimed.returning(columns.user_id)) is None:
-        return await _stored(await work.session.connection(), key)
+        # There is one: our insert waited for it to be committed.
+        return await _stored(await work.session.connection(), key) or await answer()
     made = await answer()
     mine = (columns.user_id == key.user_id) & (columns.key == key.key)
-    await work.session.execute(update(idempotency_keys).where(mine).values(status=made.status, body=made.body))
+    await work.session.execute(
+        update(idempotency_keys).where(mine).values(status=made.status, headers=made.headers, body=made.body)
+    )
     return made
 
 
-async def replay(database: Database, key: IdempotencyKey) -> Replay:
-    """The first answer with this key. Raises `IdempotencyKeyReused` when it was the answer to another request."""
+async def replay(database: Database, key: IdempotencyKey | None) -> Replay | None:
+    """The first answer with this key, if there is one. Raises `IdempotencyKeyReused` when it was the answer to another request."""
+    if key is None:
+        return None
     async with database.engine.connect() as connection:
         return await _stored(connection, key)
 
@@ -125,13 +134,15 @@ async def purge(work: UnitOfWork) -> int:
     return len((await work.session.execute(gone.returning(columns.key))).all())
 
 
-async def _stored(connection: AsyncConnection, key: IdempotencyKey) -> Replay:
+async def _stored(connection: AsyncConnection, key: IdempotencyKey) -> Replay | None:
     columns = idempotency_keys.c
     mine = (columns.user_id == key.user_id) & (columns.key == key.key)
-    found = select(columns.request_hash, columns.status, columns.body).where(mine)
-    row = (await connection.execute(found)).one()
+    found = select(columns.request_hash, columns.status, columns.body, columns.headers).where(mine)
+    row = (await connection.execute(found)).one_or_none()
+    if row is None:
+        return None
     if row.request_hash != key.request_hash:
         raise IdempotencyKeyReused(
             "This Idempotency-Key came with another request before. Use a new key for a new request."
         )
-    return Replay(row.status, row.body)
+    return Replay(row.status, row.body, row.headers)

@@ -10,7 +10,7 @@ import orjson
 import structlog
 
 QUIET = {
-    "aiokafka": logging.ERROR,  # thousands of lines in a broker's outage
+    "aiokafka": logging.CRITICAL,  # thousands of errors in a broker's outage; health and the relay say it once
     "uvicorn.access": logging.WARNING,  # ours has the trace
     "httpx": logging.WARNING,  # a line for each call
     "courtside.faststream": logging.ERROR,  # warns of each topic that it does not create

@@ -47,8 +47,8 @@ async def _connected(url: str, tables: list[MetaData]) -> None:
 
 
 def _migrate(connection: Connection, tables: list[MetaData]) -> None:
-    connection.execute(text(f"SET lock_timeout = {LOCK_TIMEOUT_MS}"))
     connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
+    connection.execute(text(f"SET lock_timeout = {LOCK_TIMEOUT_MS}"))
     connection.commit()
     context.configure(connection=connection, target_metadata=tables, transaction_per_migration=True)
     with context.begin_transaction():

@@ -15,6 +15,7 @@ import re
 from http import HTTPStatus
 from typing import Any, ClassVar
 
+import asyncpg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -22,7 +23,8 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
-from services.chassis.retrying import is_database_away
+from services.chassis.database import NoDatabase
+from services.chassis.retrying import is_busy, is_database_away
 
 log = structlog.get_logger()
 
@@ -112,9 +114,9 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_exception)
-    app.add_exception_handler(SQLAlchemyError, _on_failure)
-    app.add_exception_handler(OSError, _on_failure)
-    app.add_exception_handler(Exception, _on_failure)
+    # By name, since what only `Exception` catches is raised again behind the answer.
+    for failure in (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, NoDatabase, OSError, Exception):
+        app.add_exception_handler(failure, _on_failure)
 
 
 async def _on_problem(_: Request, error: Exception) -> JSONResponse:
@@ -149,9 +151,12 @@ async def _on_http_exception(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _on_failure(_: Request, error: Exception) -> JSONResponse:
-    if is_database_away(error):
+    if is_database_away(error) or isinstance(error, OSError):
         log.warning("database away", error=type(error).__name__)
         return respond(DatabaseAway("The database does not answer. Nothing was changed; try again."))
+    if is_busy(error):
+        log.warning("database busy", error=type(error).__name__)
+        return respond(DatabaseBusy("Others are changing the same thing. Nothing was changed; try again."))
     log.error("unexpected error", exc_info=error)
     return respond(
         InternalError("Something went wrong on our side. It has been logged; nothing about it can be said here.")
@@ -159,6 +164,10 @@ async def _on_failure(_: Request, error: Exception) -> JSONResponse:
 
 
 class DatabaseAway(Unavailable):
+    pass
+
+
+class DatabaseBusy(Unavailable):
     pass
 
 

@@ -18,8 +18,10 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from prometheus_client import Counter, Gauge
 
 from courtside_contracts.topics import RECORD_MAX_BYTES
+from services.chassis.database import Database, NoDatabase
 from services.chassis.outbox import envelope
 from services.chassis.settings import Settings
+from services.chassis.waiting import happens
 
 log = structlog.get_logger()
 
@@ -32,6 +34,11 @@ STANDBY_SECONDS = 0.5
 LOCK = 0x0C0A_57A1
 """The advisory lock of the one active relay; a lock belongs to its database, so services do not meet here."""
 CHANNEL = "courtside_outbox"
+GIVE_UP_SECONDS = 5.0
+"""How long a relay that was told to stop waits for the broker."""
+CONNECTION = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
+"""No time-out may cut the wait for the broker, but a host that is gone gives up the lock after some 25 s."""
+AGE_SECONDS = 2.0
 
 PUBLISHED = Counter("courtside_outbox_published_total", "Events that the broker has acknowledged", ["topic"])
 OLDEST_AGE = Gauge("courtside_outbox_oldest_age_seconds", "Age of the oldest event that is not on Kafka yet")
@@ -40,6 +47,9 @@ SELECT = """
 SELECT seq, id, aggregatetype, aggregateid, type, payload, headers, created_at
 FROM outbox ORDER BY seq LIMIT $1
 """
+
+
+AGE = "SELECT extract(epoch FROM clock_timestamp() - created_at) FROM outbox ORDER BY seq LIMIT 1"
 
 
 class RelayFailed(Exception):
@@ -57,32 +67,42 @@ class Relay:
         producer = await self._start_producer(stopping)
         if producer is None:
             return
+        working = asyncio.create_task(self._work(producer, stopping))
+        told = asyncio.create_task(stopping.wait())
         try:
-            while not stopping.is_set():
-                try:
-                    await self._session(producer, stopping)
-                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                    log.warning("relay lost its database", error=type(error).__name__)
-                    await _wait(stopping, 1.0)
+            await asyncio.wait([working, told], return_when=asyncio.FIRST_COMPLETED)
+            # A broker that is away would hold the batch, and us, for ever; its rows stay where they are.
+            await asyncio.wait([working], timeout=GIVE_UP_SECONDS)
+            if working.done():
+                await working
         finally:
+            working.cancel()
+            told.cancel()
             # `stop` flushes, and hangs when the broker is away: what it could not send is still in the outbox.
             with contextlib.suppress(TimeoutError, KafkaError):
                 await asyncio.wait_for(producer.stop(), 2.0)
 
+    async def _work(self, producer: AIOKafkaProducer, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            try:
+                await self._session(producer, stopping)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning("relay lost its database", error=type(error).__name__)
+                await happens(stopping, 1.0)
+
     async def _session(self, producer: AIOKafkaProducer, stopping: asyncio.Event) -> None:
         """One connection's life: it listens for wake-ups, and holds the lock batch by batch."""
-        connection = await asyncpg.connect(
-            self.dsn, server_settings={"application_name": f"{self.settings.service}-relay"}
-        )
+        name = {"application_name": f"{self.settings.service}-relay"}
+        connection = await asyncpg.connect(self.dsn, server_settings=CONNECTION | name)
         try:
             await connection.add_listener(CHANNEL, lambda *_: self.woken.set())
             while not stopping.is_set():
                 self.woken.clear()
                 sent = await self.publish_batch(connection, producer)
                 if sent is None:
-                    await _wait(stopping, STANDBY_SECONDS)
+                    await happens(stopping, STANDBY_SECONDS)
                 elif sent < BATCH:
-                    await _wait(self.woken, POLL_SECONDS)
+                    await happens(self.woken, POLL_SECONDS)
         finally:
             connection.terminate()
 
@@ -92,7 +112,6 @@ class Relay:
             if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK):
                 return None
             rows = await connection.fetch(SELECT, BATCH)
-            OLDEST_AGE.set(await _age(connection) if rows else 0)
             await self._send(producer, rows)
             await connection.execute("DELETE FROM outbox WHERE seq = ANY($1)", [row["seq"] for row in rows])
         for row in rows:
@@ -145,24 +164,21 @@ class Relay:
             except KafkaConnectionError:
                 await producer.stop()
                 log.warning("relay waits for the broker")
-                if await _wait(stopping, 1.0):
+                if await happens(stopping, 1.0):
                     return None
             else:
                 return producer
 
 
-async def _age(connection: asyncpg.Connection[Any]) -> float:
-    age = await connection.fetchval(
-        "SELECT extract(epoch FROM clock_timestamp() - (SELECT created_at FROM outbox ORDER BY seq LIMIT 1))"
-    )
-    return max(0.0, float(age or 0))
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> bool:
-    try:
-        return await asyncio.wait_for(event.wait(), seconds)
-    except TimeoutError:
-        return False
+async def measure_age(database: Database) -> None:
+    """Keep the gauge, apart from the relay: it must grow while the relay waits, and in a standby."""
+    while True:
+        try:
+            rows = await database.fetch(AGE)
+            OLDEST_AGE.set(max(0.0, float(rows[0][0])) if rows else 0.0)
+        except (NoDatabase, asyncpg.PostgresError):
+            log.warning("the age of the outbox is not known")
+        await asyncio.sleep(AGE_SECONDS)
 
 
 @dataclass

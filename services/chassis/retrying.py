@@ -9,25 +9,26 @@ Handlers raise `Transient` or `Fatal` and never retry themselves.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain, repeat
 
+import asyncpg
 from aiokafka import ConsumerRecord
 from sqlalchemy.exc import DBAPIError, InterfaceError
 
 from courtside_contracts.envelope import Headers, rfc3339
 from courtside_contracts.topics import LADDER, Tier, dead_letter_topic, retry_topic
+from services.chassis.database import NoDatabase
 
 ERROR_MAX_CHARS = 1_024
 """A header must stay small, and a stack trace belongs in the log."""
 
 _SECRET = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+|eyJ[\w-]+\.[\w-]+\.[\w-]+|(?:polar_oat|re|whsec)_\w+")
-_AWAY = re.compile(r"^(08...|57P0[1-5]|53300)$")
-"""SQLSTATE: connection exceptions, a server that is shut down or starts, too many connections."""
+_AWAY = re.compile(r"^(08...|28...|3D000|25006|25P03|53...|57P0.|58...)$")
+"""SQLSTATE: connection, authentication or database gone, read-only after a failover, no resources, shut down, system error."""
 _LOSERS = frozenset({"40001", "40P01", "55P03", "57014"})
 """SQLSTATE of a transaction that lost to another: serialization, deadlock, lock and statement time-outs."""
 
@@ -102,16 +103,21 @@ def _tier(attempt: int, error: Exception, ladder: Ladder) -> Tier | None:
 def is_transient(error: BaseException) -> bool:
     if isinstance(error, Transient | TimeoutError | ConnectionError):
         return True
-    return _sqlstate(error) in _LOSERS
+    return is_busy(error)
 
 
 def is_database_away(error: BaseException) -> bool:
     """Our own database cannot be reached: then nothing is forwarded, since forwarding would only burn attempts."""
-    if isinstance(error, InterfaceError | ConnectionRefusedError | ConnectionResetError):
+    if isinstance(error, NoDatabase | InterfaceError | asyncpg.InterfaceError):
         return True
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     return bool(_AWAY.match(_sqlstate(error)))
+
+
+def is_busy(error: BaseException) -> bool:
+    """Others were in the way for too long: the request may come again."""
+    return _sqlstate(error) in _LOSERS
 
 
 def lost_to_another(error: Exception) -> bool:
@@ -161,11 +167,3 @@ def scrub(message: str) -> str:
     """Without addresses, tokens and secrets, and short enough for a header."""
     # Cut before the search too: its cost grows with the square of a long word.
     return _SECRET.sub("***", message[: 2 * ERROR_MAX_CHARS])[:ERROR_MAX_CHARS]
-
-
-async def in_place(stopping: asyncio.Event, seconds: float) -> None:
-    """Wait before the same batch comes again, but no longer than the process lives."""
-    try:
-        await asyncio.wait_for(stopping.wait(), seconds)
-    except TimeoutError:
-        return

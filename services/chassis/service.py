@@ -7,15 +7,13 @@ SIGTERM drains: no new work, what runs is finished and committed, then the proce
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
-import uvicorn
 import uvloop
 from fastapi import APIRouter
 from pydantic import ValidationError
@@ -26,7 +24,8 @@ from services.chassis.clock import DatabaseClock
 from services.chassis.consuming import Consumers
 from services.chassis.crons import Cron
 from services.chassis.database import Database
-from services.chassis.relay import Doorbell, Relay
+from services.chassis.relay import Doorbell, Relay, measure_age
+from services.chassis.serving import PortTaken, listen, serve
 from services.chassis.settings import Settings
 from services.chassis.unit_of_work import UnitOfWorkFactory
 from services.chassis.working import consume
@@ -68,25 +67,29 @@ def main(read_settings: type[Settings], build: Callable[[Chassis], Service], **c
     """`commands` are further words for the command line: they run and end."""
     role = sys.argv[1] if len(sys.argv) > 1 else "all"
     if role not in (*ROLES, *commands) or len(sys.argv) > 2:  # noqa: PLR2004
-        sys.exit(_usage(f"unknown role {role!r}"))
+        sys.exit(_usage(f"unknown role {role!r}", commands))
     try:
         settings = read_settings()
     except ValidationError as error:
         prefix = read_settings.model_config["env_prefix"]
-        sys.exit(
-            _usage("; ".join(f"{prefix}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()))
-        )
+        wrong = (f"{prefix}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
+        sys.exit(_usage("; ".join(wrong), commands))
     logging.configure(settings.service, settings.log_level)
     if role == "migrate":
         migrations.upgrade(settings)
     elif role in commands:
         uvloop.run(commands[role](settings))
     else:
-        sys.exit(uvloop.run(Process(settings, build, role).run()))
+        try:
+            sys.exit(uvloop.run(Process(settings, build, role).run()))
+        except PortTaken as error:
+            print(error, file=sys.stderr)  # noqa: T201
+            sys.exit(2)
 
 
-def _usage(message: str) -> int:
-    print(f"{message}. Usage: python -m services.<name> [{'|'.join(ROLES)}]", file=sys.stderr)  # noqa: T201
+def _usage(message: str, commands: Iterable[str]) -> int:
+    words = "|".join((*ROLES, *commands))
+    print(f"{message}. Usage: python -m services.<name> [{words}]", file=sys.stderr)  # noqa: T201
     return 2
 
 
@@ -95,15 +98,29 @@ class Process:
         self.settings, self.build, self.role = settings, build, role
         self.stopping = asyncio.Event()
         self.consuming = asyncio.Event()
+        self.drained = asyncio.Event()
+        self.serves, self.works = role in ("api", "all"), role in ("worker", "all")
 
     async def run(self) -> int:
-        """Until SIGTERM, or until a part fails for good. The exit code: 0 or 1."""
+        """Until SIGTERM, or until a part fails for good. The exit code: 0, or 1 when a part failed or did not drain in time."""
         for name in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(name, self.stopping.set)
+        listener = listen(self.settings)
         chassis = await self._chassis()
         service = self.build(chassis)
+        app = http.create_app(
+            self.settings,
+            service.title,
+            service.body_max_bytes,
+            [*(service.routers if self.serves else ()), health.router],
+            checks=self._checks(chassis.database),
+            chassis=chassis,
+            verifier=TokenVerifier(self.settings),
+            **service.state,
+        )
+        parts = [serve(app, listener, self.settings, self.stopping), *self._work(chassis, service)]
         try:
-            return await self._supervise(list(self._parts(chassis, service)), list(_aides(chassis)))
+            return await self._supervise(parts, self._relay(), self._aides(chassis))
         finally:
             if service.close:
                 await service.close()
@@ -114,74 +131,47 @@ class Process:
         doorbell = Doorbell(self.settings.database_url.get_secret_value())
         return Chassis(self.settings, database, clock, UnitOfWorkFactory(database, clock, doorbell.ring), doorbell)
 
-    def _parts(self, chassis: Chassis, service: Service) -> Iterator[Part]:
-        works = self.role in ("worker", "all")
-        yield self._serve(chassis, service, works=works)
-        if works:
-            yield Relay(self.settings, self.settings.database_url.get_secret_value()).run(self.stopping)
+    def _checks(self, database: Database) -> dict[str, health.Check]:
+        checks = {
+            "database": health.database_check(database),
+            "kafka": health.kafka_check(self.settings.kafka_bootstrap),
+            "outbox": health.outbox_check(database),
+        }
+        return checks | ({"consumers": health.consumers_check(self.consuming)} if self.works else {})
+
+    def _work(self, chassis: Chassis, service: Service) -> Iterator[Part]:
+        if self.works:
+            yield consume(self.settings, service.consumers, chassis.unit_of_work, self.stopping, self.consuming)
             for cron in service.crons:
                 yield cron.keep(chassis.unit_of_work, self.stopping)
-            yield consume(self.settings, service.consumers, chassis.unit_of_work, self.stopping, self.consuming)
 
-    async def _supervise(self, parts: list[Part], aides: list[Part]) -> int:
-        """A part that fails takes the process with it: a supervisor starts a fresh one. Parts drain, aides are just ended."""
-        draining, ended = [asyncio.create_task(part) for part in parts], [asyncio.create_task(aide) for aide in aides]
+    def _relay(self) -> list[Part]:
+        """Told to stop last: what the others finish while they drain still leaves."""
+        relay = Relay(self.settings, self.settings.database_url.get_secret_value())
+        return [relay.run(self.drained)] if self.works else []
+
+    def _aides(self, chassis: Chassis) -> list[Part]:
+        aides = [chassis.clock.keep(chassis.database), chassis.doorbell.run()]
+        return [*aides, measure_age(chassis.database)] if self.works else aides
+
+    async def _supervise(self, parts: list[Part], relays: list[Part], aides: list[Part]) -> int:
+        """A part that fails takes the process with it: a supervisor starts a fresh one. Aides are just ended."""
+        first, last, ended = ([asyncio.create_task(part) for part in group] for group in (parts, relays, aides))
+        everything = [*first, *last, *ended]
         stopped = asyncio.create_task(self.stopping.wait())
-        await asyncio.wait([stopped, *draining, *ended], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([stopped, *everything], return_when=asyncio.FIRST_COMPLETED)
         self.stopping.set()
-        await asyncio.wait(draining, timeout=self.settings.drain_seconds)
-        failed = [task for task in (*draining, *ended) if task.done() and not task.cancelled() and task.exception()]
+        for group, told in ((first, self.stopping), (last, self.drained)):
+            told.set()
+            if group:
+                await asyncio.wait(group, timeout=self.settings.drain_seconds)
+        undrained = [task for task in (*first, *last) if not task.done()]
+        if undrained:
+            log.warning("not drained in time: what ran is done again by the next process", parts=len(undrained))
+        failed = [task for task in everything if task.done() and not task.cancelled() and task.exception()]
         for task in failed:
             log.critical("a part of the process failed", exc_info=task.exception())
-        for task in (*draining, *ended):
+        for task in everything:
             task.cancel()
-        await asyncio.gather(*draining, *ended, return_exceptions=True)
-        return 1 if failed else 0
-
-    async def _serve(self, chassis: Chassis, service: Service, *, works: bool) -> None:
-        serves = self.role in ("api", "all")
-        checks = {
-            "database": health.database_check(chassis.database),
-            "kafka": health.kafka_check(self.settings.kafka_bootstrap),
-            "outbox": health.outbox_check(chassis.database),
-        }
-        if works:
-            checks["consumers"] = health.consumers_check(self.consuming)
-        app = http.create_app(
-            self.settings,
-            service.title,
-            service.body_max_bytes,
-            [*(service.routers if serves else ()), health.router],
-            checks=checks,
-            chassis=chassis,
-            verifier=TokenVerifier(self.settings),
-            **service.state,
-        )
-        server = _Server(
-            uvicorn.Config(
-                app,
-                host=self.settings.http_host,
-                port=self.settings.http_port,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_graceful_shutdown=int(self.settings.drain_seconds),
-            )
-        )
-        serving = asyncio.create_task(server.serve())
-        await asyncio.wait([serving, asyncio.create_task(self.stopping.wait())], return_when=asyncio.FIRST_COMPLETED)
-        server.should_exit = True
-        await serving
-
-
-def _aides(chassis: Chassis) -> Iterator[Part]:
-    yield chassis.clock.keep(chassis.database)
-    yield chassis.doorbell.run()
-
-
-class _Server(uvicorn.Server):
-    """Signals are the process's business: it drains its consumers too."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+        await asyncio.gather(*everything, return_exceptions=True)
+        return 1 if failed or undrained else 0

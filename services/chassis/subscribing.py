@@ -25,7 +25,7 @@ from aiokafka.errors import (
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
-from services.chassis.retrying import in_place
+from services.chassis.waiting import happens
 
 log = structlog.get_logger()
 
@@ -100,7 +100,7 @@ class Subscription:
             await self._handle(records)
         except Exception as error:
             log.warning("batch will be repeated", error=type(error).__name__, records=len(records), exc_info=error)
-            await in_place(self._stopping, BACKOFF_SECONDS)
+            await happens(self._stopping, BACKOFF_SECONDS)
             raise
 
     def _when_due(self, handle_batch: HandleBatch, delay_seconds: float) -> HandleBatch:

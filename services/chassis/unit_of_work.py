@@ -45,6 +45,7 @@ class UnitOfWorkFactory:
     @asynccontextmanager
     async def __call__(self) -> AsyncIterator[UnitOfWork]:
         async with self.database.sessions() as session, session.begin():
+            await self.database.connect(session)
             work = UnitOfWork(session, self.clock.now())
             yield work
             # Rows first: an event must find its aggregate's row locked, so that `seq` follows `version`.

@@ -8,16 +8,17 @@ import structlog
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
-from services.chassis.consuming import Consumers, Pipeline
-from services.chassis.retrying import Ladder, in_place
+from services.chassis.consuming import LANES, Consumers, ForwarderFailed, Pipeline
+from services.chassis.retrying import Ladder
 from services.chassis.settings import Settings
 from services.chassis.subscribing import Subscription, make_broker
 from services.chassis.unit_of_work import UnitOfWorkFactory
+from services.chassis.waiting import happens
 
 log = structlog.get_logger()
 
-PROVIDER_BATCH, DATABASE_BATCH = 32, 500
-"""Records of one batch, so that it ends well within the drain: 16 provider calls at once, or rows of one transaction."""
+PROVIDER_BATCH, DATABASE_BATCH = LANES, 500
+"""Records of one batch, so that it ends within the drain: one round of provider calls, all at once, or rows of one transaction."""
 RESTART_SECONDS = 1.0
 
 
@@ -41,13 +42,23 @@ async def consume(
             await broker.start()
         except KafkaError as error:
             log.warning("consumers wait for the broker", error=type(error).__name__)
-            await in_place(stopping, RESTART_SECONDS)
+            await happens(stopping, RESTART_SECONDS)
         else:
             started.set()
-            await stopping.wait()
+            await _first(stopping, pipeline.broken)
         finally:
             await broker.stop()
             await pipeline.stop()
+
+
+async def _first(stopping: asyncio.Event, broken: asyncio.Event) -> None:
+    """Until told to stop. Raises when the pipeline cannot go on: the process must end, so that a fresh one begins."""
+    waits = [asyncio.create_task(event.wait()) for event in (stopping, broken)]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
+    if broken.is_set():
+        raise ForwarderFailed("the producer of retries and dead letters cannot go on")
 
 
 def _subscribe(

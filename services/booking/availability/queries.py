@@ -63,7 +63,7 @@ async def taken(database: Database, slots: list[Slot], now: datetime) -> list[Ta
         min(slot.starts_at for slot in slots),
         max(slot.ends_at for slot in slots),
     )
-    return [Taken(*row) for row in await database.pool.fetch(TAKEN, list(courts), from_, until, now)]
+    return [Taken(*row) for row in await database.fetch(TAKEN, list(courts), from_, until, now)]
 
 
 def free(slots: Iterable[Slot], occupancy: Iterable[Taken], limit: int | None = None) -> Iterator[Slot]:

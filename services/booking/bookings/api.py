@@ -6,7 +6,7 @@ from uuid import UUID
 import orjson
 from fastapi import APIRouter, Header, Response
 from fastapi.responses import RedirectResponse
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from uuid_utils.compat import uuid7
 
 from services.booking.bookings import mutations, queries
@@ -15,8 +15,19 @@ from services.booking.bookings.hold import Hold
 from services.booking.bookings.representation import BookingOut, MovedOut, etag, represent
 from services.booking.dependencies import CatalogueOf, ChassisOf, KnownUsersOf
 from services.chassis.auth import Caller
-from services.chassis.idempotency import Answer, IdempotencyKey, once
+from services.chassis.idempotency import Answer, IdempotencyKey, once, replay
+from services.chassis.problems import Problem
 from services.chassis.unit_of_work import UnitOfWork
+
+
+def _only_text(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("must be a string: an RFC 3339 instant with an offset")  # noqa: TRY004 - pydantic's protocol
+    return value
+
+
+Rfc3339 = Annotated[AwareDatetime, BeforeValidator(_only_text)]
+"""Pydantic alone would take a number for seconds since 1970."""
 
 router = APIRouter(prefix="/v1/bookings", tags=["bookings"])
 
@@ -27,7 +38,7 @@ class HoldIn(BaseModel):
     model_config = ConfigDict(extra="forbid", title="Hold")
 
     court_id: UUID
-    starts_at: AwareDatetime = Field(description="RFC 3339 with an offset", examples=["2026-11-28T18:30:00+01:00"])
+    starts_at: Rfc3339 = Field(description="RFC 3339 with an offset", examples=["2026-11-28T18:30:00+01:00"])
     without_payment: bool = Field(default=False, description="Confirmed at once, for nothing. Staff only.")
 
 
@@ -45,7 +56,7 @@ class RescheduleIn(BaseModel):
     model_config = ConfigDict(extra="forbid", title="Reschedule")
 
     court_id: UUID
-    starts_at: AwareDatetime = Field(description="RFC 3339 with an offset", examples=["2026-11-29T18:30:00+01:00"])
+    starts_at: Rfc3339 = Field(description="RFC 3339 with an offset", examples=["2026-11-29T18:30:00+01:00"])
 
 
 Key = Annotated[
@@ -77,7 +88,13 @@ async def hold_slot(
     venue, court = await catalogue.court(body.court_id)
     now = chassis.clock.now()
     key = IdempotencyKey.of(caller.user_id, idempotency_key, "POST /v1/bookings", body)
-    slot = choose_slot(venue, court, body.starts_at, now)
+    try:
+        slot = choose_slot(venue, court, body.starts_at, now)
+    except Problem:
+        # A repeated request gets its answer, also when the slot has begun since, or the court was closed.
+        if first := await replay(chassis.database, key):
+            return first.response()
+        raise
     await known_users.remember(caller)
     free = body.without_payment or slot.price_minor == 0
     booking = Booking.begin(uuid7(), slot, venue, caller.user_id, now, free=free)

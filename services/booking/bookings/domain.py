@@ -38,6 +38,10 @@ class ActiveBookingLimit(problems.Conflict):
     pass
 
 
+class TooManyAtOnce(problems.Unavailable):
+    pass
+
+
 class BookingNotFound(problems.NotFound):
     pass
 

@@ -13,12 +13,13 @@ import stamina
 
 from courtside_contracts.booking import BookingConfirmed, BookingHeld
 from services.booking.availability.queries import coming_slots, free, taken
-from services.booking.bookings.domain import ActiveBookingLimit, Booking, SlotAlreadyTaken
+from services.booking.bookings.domain import ActiveBookingLimit, Booking, SlotAlreadyTaken, TooManyAtOnce
 from services.booking.bookings.events import tell
 from services.booking.bookings.mutations import expire_overdue
 from services.booking.bookings.representation import etag, represent
 from services.booking.venues.domain import Court, Slot, Venue
 from services.booking.venues.queries import Catalogue
+from services.chassis.database import Database
 from services.chassis.idempotency import Answer, IdempotencyKey, replay
 from services.chassis.outbox import Outgoing
 from services.chassis.service import Chassis
@@ -43,22 +44,23 @@ class Hold:
 
     async def place(self, chassis: Chassis, catalogue: Catalogue) -> Answer:
         """The answer, or that of the first request with this idempotency key."""
-        for _ in range(self.venue.max_active_bookings + 2):
-            outcome = await self._try(chassis.database.pool)
+        swept = False
+        for _ in range(self.venue.max_active_bookings + 3):
+            outcome = await self._try(chassis.database)
             if outcome == "held":
                 chassis.doorbell.ring()
-                return self._answer()
-            if outcome == "key seen" and self.key is not None:
-                return await replay(chassis.database, self.key)
+                return self.answer
+            if outcome == "key seen" and (first := await replay(chassis.database, self.key)):
+                return first
             if outcome == "slot taken":
                 await self._make_way(chassis, catalogue)
-            elif outcome == "no seat" and not await expire_overdue(
-                chassis, catalogue, bookings_of=self.booking.user_id
-            ):
+            elif outcome == "no seat" and swept:
                 raise self._limit_reached()
-        raise SlotAlreadyTaken(
-            f"{self.court.name} is wanted by many at that time. Try again.", court_id=str(self.court.id)
-        )
+            elif outcome == "no seat":
+                # Even if there is nothing to sweep: another request of this player may have done it just now.
+                await expire_overdue(chassis, catalogue, bookings_of=self.booking.user_id)
+                swept = True
+        raise TooManyAtOnce("Too many requests want the same. Try again.")
 
     async def _make_way(self, chassis: Chassis, catalogue: Catalogue) -> None:
         """End the holds that are over and in the way. Raises `SlotAlreadyTaken` when something else stands there."""
@@ -71,23 +73,20 @@ class Hold:
         if in_the_way:
             await expire_overdue(chassis, catalogue, in_the_way_of=self.slot)
 
-    def _answer(self) -> Answer:
-        headers = {"Location": f"/v1/bookings/{self.booking.id}", "ETag": etag(self.booking)}
-        return Answer(201, self.body, headers)
-
     @property
-    def body(self) -> bytes:
-        return orjson.dumps(represent(self.booking, self.venue, self.court))
+    def answer(self) -> Answer:
+        headers = {"Location": f"/v1/bookings/{self.booking.id}", "ETag": etag(self.booking)}
+        return Answer(201, orjson.dumps(represent(self.booking, self.venue, self.court)), headers)
 
     @stamina.retry(on=(asyncpg.DeadlockDetectedError, asyncpg.SerializationError), attempts=3, wait_max=0.5)
-    async def _try(self, pool: asyncpg.Pool[asyncpg.Record]) -> Outcome:
+    async def _try(self, database: Database) -> Outcome:
         try:
-            outcome: Outcome = await pool.fetchval(STATEMENT, *self._arguments())
+            await database.fetch(STATEMENT, *self._arguments())
         except asyncpg.PostgresError as error:
             if error.sqlstate != REFUSED:
                 raise
             return str(error)  # type: ignore[return-value]  # one of the five: the statement has no other
-        return outcome
+        return "held"
 
     def _arguments(self) -> tuple[object, ...]:
         booking, key = self.booking, self.key
@@ -97,7 +96,7 @@ class Hold:
             booking.user_id,
             key.key if key else None,
             key.request_hash if key else None,
-            self.body,
+            self.answer.body,
             booking.created_at,
             booking.court_id,
             booking.starts_at,
@@ -116,6 +115,7 @@ class Hold:
             row["payload"],
             orjson.dumps(row["headers"]).decode(),
             booking.status,
+            orjson.dumps(self.answer.headers).decode(),
         )
 
     def _slot_taken(self, next_free: Iterable[Slot]) -> SlotAlreadyTaken:

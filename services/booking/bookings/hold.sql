@@ -2,8 +2,8 @@
 -- anywhere refuses the whole, since an empty CTE would not undo those before it. ON CONFLICT DO NOTHING is what keeps racers from
 -- waiting on each other in a circle, which a plain insert under an exclusion constraint does.
 WITH answer AS (
-    INSERT INTO idempotency_keys (user_id, key, request_hash, status, body, created_at)
-    SELECT $1, $2, $3, 201, $4, $5 WHERE $2::text IS NOT NULL
+    INSERT INTO idempotency_keys (user_id, key, request_hash, status, headers, body, created_at)
+    SELECT $1, $2, $3, 201, $23, $4, $5 WHERE $2::text IS NOT NULL
     ON CONFLICT DO NOTHING
     RETURNING 1
 ), first_time AS (

@@ -42,8 +42,7 @@ async def expire_overdue(
     wanted = [bookings.c.user_id == bookings_of] if bookings_of else []
     if in_the_way_of:
         wanted += _overlapping(in_the_way_of)
-    async with chassis.unit_of_work() as work:
-        return await _expire_where(work, catalogue, *wanted)
+    return await chassis.unit_of_work.run(lambda work: _expire_where(work, catalogue, *wanted))
 
 
 async def expire_all(work: UnitOfWork, catalogue: Catalogue) -> int:

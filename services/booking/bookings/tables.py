@@ -1,4 +1,4 @@
-"""The rows that a race is decided by. The names of the constraints are in `REFUSALS` or stand in an alert."""
+"""The rows that a race is decided by. The constraints are named for people."""
 
 from __future__ import annotations
 

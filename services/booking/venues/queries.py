@@ -1,17 +1,22 @@
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import structlog
 from sqlalchemy import Row, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.booking.venues.domain import Court, OpeningHours, PriceRule, Venue
 from services.booking.venues.tables import courts, opening_hours, price_rules, venues
 from services.chassis import problems
-from services.chassis.database import Database
+from services.chassis.database import Database, NoDatabase
+
+log = structlog.get_logger()
 
 FRESH_SECONDS = 5.0
 """How old a copy may be. A changed price or a closed court is seen by every process within this time."""
@@ -33,6 +38,8 @@ class Catalogue:
         self._venues: dict[UUID, Venue] = {}
         self._courts: dict[UUID, tuple[Venue, Court]] = {}
         self._read_at = float("-inf")
+        self._looking = asyncio.Lock()
+        self._background: asyncio.Task[None] | None = None
 
     async def venue(self, venue_id: UUID) -> Venue:
         await self._refresh()
@@ -47,10 +54,25 @@ class Catalogue:
         return self._courts[court_id]
 
     async def _refresh(self) -> None:
-        if time.monotonic() - self._read_at < FRESH_SECONDS:
-            return
-        async with self._database.engine.connect() as connection:
-            read = await _read(connection)
+        """The first look is waited for; later ones go on beside the request, so that none of them needs a second connection."""
+        if not self._venues:
+            async with self._looking:
+                if not self._venues:
+                    await self._look()
+        elif time.monotonic() - self._read_at > FRESH_SECONDS and not self._looking.locked():
+            self._background = asyncio.create_task(self._look_again())
+
+    async def _look_again(self) -> None:
+        async with self._looking:
+            try:
+                await self._look()
+            except (NoDatabase, SQLAlchemyError, OSError) as error:
+                log.warning("the catalogue stays as it was", error=type(error).__name__)
+
+    async def _look(self) -> None:
+        async with self._database.sessions() as session:
+            await self._database.connect(session)
+            read = await _read(await session.connection())
         # An unchanged venue stays the same object, and so keeps the grids that it has computed.
         self._venues = {
             key: self._venues[key] if self._venues.get(key) == venue else venue for key, venue in read.items()

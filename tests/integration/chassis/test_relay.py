@@ -6,15 +6,18 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
 from courtside_contracts.envelope import Envelope
 from courtside_contracts.topics import RECORD_MAX_BYTES
+from services.chassis import relay as relay_module
 from services.chassis.outbox import Outgoing, RecordTooLarge
-from services.chassis.relay import BATCH, Doorbell, Relay
+from services.chassis.relay import BATCH, CHANNEL, Doorbell, Relay
 from services.chassis.telemetry import tracing
 from services.chassis.unit_of_work import UnitOfWorkFactory
 from tests.integration.chassis.conftest import Bench, Noted, until
@@ -116,21 +119,64 @@ async def test_a_relay_whose_connection_is_cut_comes_back(bench: Bench) -> None:
         assert not task.done()
 
 
-async def test_many_commits_ring_once_and_the_relay_wakes(bench: Bench) -> None:
+async def test_a_relay_that_dies_between_sending_and_deleting_repeats_and_loses_nothing(bench: Bench) -> None:
+    async with bench.unit_of_work() as work:
+        for number in range(3):
+            work.publish(Noted(name="a", number=number))
+    relay = DyingRelay(bench.settings, bench.settings.database_url.get_secret_value())
+    with pytest.raises(ZeroDivisionError):
+        await relay.run(asyncio.Event())
+    assert await waiting(bench) == 3
+    async with relaying(bench):
+        records = await bench.read(bench.topic, 6)
+        await until("an empty outbox", lambda: waiting(bench), lambda count: count == 0)
+    ids = [Envelope.parse(record.headers).id for record in records]
+    assert ids[:3] == ids[3:], "the same three again, in order"
+
+
+class DyingRelay(Relay):
+    async def _send(self, producer: Any, rows: list[Any]) -> None:
+        await super()._send(producer, rows)
+        raise ZeroDivisionError
+
+
+async def test_many_commits_ring_a_few_times(bench: Bench) -> None:
     doorbell = Doorbell(bench.settings.database_url.get_secret_value())
     ringing = asyncio.create_task(doorbell.run())
     unit_of_work = UnitOfWorkFactory(bench.database, bench.unit_of_work.clock, doorbell.ring)
-    relay = Relay(bench.settings, bench.settings.database_url.get_secret_value())
-    stopping = asyncio.Event()
-    running = asyncio.create_task(relay.run(stopping))
+    rings: list[str] = []
+    listener = await asyncpg.connect(bench.settings.database_url.get_secret_value())
+    await listener.add_listener(CHANNEL, lambda *_: rings.append("ring"))
 
     async def commit(number: int) -> None:
         async with unit_of_work() as work:
             work.publish(Noted(name=str(number), number=number))
 
-    await asyncio.gather(*(commit(number) for number in range(20)))
-    await bench.read(bench.topic, 20)
-    await until("an empty outbox", lambda: waiting(bench), lambda count: count == 0)
-    stopping.set()
-    await running
+    async def heard() -> int:
+        return len(rings)
+
+    await commit(0)
+    await until("a first ring", heard, lambda count: count >= 1)
+    rings.clear()
+    # While one ring is on its way, all further ones are one: 200 calls in one turn of the loop cannot be more than two.
+    for _ in range(200):
+        doorbell.ring()
+    await until("a ring for all of them", heard, lambda count: count >= 1)
+    await commit(1)
+    await until("another ring", heard, lambda count: count >= 2)
+    assert len(rings) <= 3
+    ringing.cancel()
+    await listener.close()
+
+
+async def test_a_ring_wakes_a_relay_that_would_sleep_for_long(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay_module, "POLL_SECONDS", 3600.0)
+    doorbell = Doorbell(bench.settings.database_url.get_secret_value())
+    ringing = asyncio.create_task(doorbell.run())
+    unit_of_work = UnitOfWorkFactory(bench.database, bench.unit_of_work.clock, doorbell.ring)
+    async with relaying(bench):
+        for number in range(3):
+            async with unit_of_work() as work:
+                work.publish(Noted(name="a", number=number))
+            await bench.read(bench.topic, number + 1)
     ringing.cancel()

@@ -3,11 +3,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 from aiokafka import ConsumerRecord
 from asyncpg import DeadlockDetectedError, TooManyConnectionsError, UniqueViolationError
 from sqlalchemy.exc import InterfaceError, OperationalError
 
+from services.chassis.database import NoDatabase
 from services.chassis.retrying import Fatal, Ladder, Transient, first_headers, is_database_away, next_hop, scrub
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -113,7 +115,12 @@ def test_headers_that_are_not_ours_travel_as_they_came() -> None:
 @pytest.mark.parametrize(
     ("error", "away"),
     [
-        (ConnectionRefusedError(), True),
+        (NoDatabase("gaierror"), True),
+        (asyncpg.InterfaceError("connection is closed"), True),
+        (asyncpg.InvalidPasswordError("no"), True),
+        (asyncpg.ReadOnlySQLTransactionError("failover"), True),
+        (asyncpg.DiskFullError("full"), True),
+        (ConnectionRefusedError(), False),  # a provider's: ours is told apart where it is connected to
         (InterfaceError("connection is closed", None, Exception()), True),
         (TooManyConnectionsError("full"), True),
         (OperationalError("SELECT 1", None, TooManyConnectionsError("full")), True),

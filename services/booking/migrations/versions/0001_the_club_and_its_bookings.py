@@ -148,6 +148,7 @@ def upgrade() -> None:
     sa.Column('key', sa.Text(), nullable=False),
     sa.Column('request_hash', sa.LargeBinary(), nullable=False),
     sa.Column('status', sa.SmallInteger(), nullable=False),
+    sa.Column('headers', postgresql.JSONB(), nullable=False),
     sa.Column('body', sa.LargeBinary(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.PrimaryKeyConstraint('user_id', 'key', name=op.f('idempotency_keys_pk'))

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import timedelta
+from itertools import pairwise
+
+from sqlalchemy import text
+
+from services.chassis.clock import DatabaseClock
+from tests.integration.chassis.conftest import Bench
+
+
+async def test_the_clock_is_the_databases_and_never_jumps_while_it_looks(bench: Bench) -> None:
+    clock = DatabaseClock()
+    await clock.synchronise(bench.database)
+    seen = [clock.now()]
+    for _ in range(20):
+        # As if the last look were half a minute old.
+        clock._seen = (clock.now() - timedelta(seconds=30), time.monotonic() - 30)
+        look = asyncio.create_task(clock.synchronise(bench.database))
+        while not look.done():
+            await asyncio.sleep(0)
+            seen.append(clock.now())
+        await look
+    async with bench.database.engine.connect() as connection:
+        there = (await connection.execute(text("SELECT clock_timestamp()"))).scalar_one()
+    assert abs(clock.now() - there) < timedelta(seconds=1)
+    assert len(seen) > 100
+    for before, after in pairwise(seen):
+        assert abs(after - before) < timedelta(seconds=1), (
+            "a look of an old clock must not carry its age into the new one"
+        )
