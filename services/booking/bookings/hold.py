@@ -17,6 +17,7 @@ from services.booking.bookings.domain import ActiveBookingLimit, Booking, SlotAl
 from services.booking.bookings.events import tell
 from services.booking.bookings.mutations import expire_overdue
 from services.booking.bookings.representation import etag, represent
+from services.booking.users.domain import UserErased
 from services.booking.venues.domain import Court, Slot, Venue
 from services.booking.venues.queries import Catalogue
 from services.chassis.idempotency import Answer, IdempotencyKey, replay
@@ -28,7 +29,7 @@ REFUSED = "CS001"
 """The SQLSTATE of the function `refuse_hold`; its message is one of `Refusal`."""
 SUGGESTIONS = 3
 
-Outcome = Literal["held", "key seen", "slot taken", "no seat", "seat race"]
+Outcome = Literal["held", "player erased", "key seen", "slot taken", "no seat", "seat race"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class Hold:
             if outcome == "held":
                 chassis.doorbell.ring()
                 return self._answer()
+            if outcome == "player erased":
+                raise UserErased
             if outcome == "key seen" and self.key is not None:
                 return await replay(chassis.database, self.key)
             if outcome == "slot taken":
@@ -86,7 +89,7 @@ class Hold:
         except asyncpg.PostgresError as error:
             if error.sqlstate != REFUSED:
                 raise
-            return str(error)  # type: ignore[return-value]  # one of the five: the statement has no other
+            return str(error)  # type: ignore[return-value]  # one of the others: the statement has no other
         return outcome
 
     def _arguments(self) -> tuple[object, ...]:
@@ -116,6 +119,7 @@ class Hold:
             row["payload"],
             orjson.dumps(row["headers"]).decode(),
             booking.status,
+            key.user_id if key else None,
         )
 
     def _slot_taken(self, next_free: Iterable[Slot]) -> SlotAlreadyTaken:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import httpx
@@ -12,6 +13,7 @@ import pytest
 
 from deploy import tokens
 from deploy.local.postgres import Postgres
+from services.booking.venues.seed import VENUE_ID
 from tests.stack import TestStack
 
 
@@ -37,6 +39,19 @@ class Club:
             headers |= {"Authorization": f"Bearer {self.token(player, role)}"}
         return await self.client.request(method, self.url + path, headers=headers, **request)
 
+    async def sign_in(self, player: str, role: str = "player") -> str:
+        """Their id: the club knows them from now on."""
+        me = await self.ask("GET", "/v1/me", player, role)
+        assert me.status_code == 200, me.text
+        return str(me.json()["id"])
+
+    async def hire(self, player: str, venue_id: UUID = VENUE_ID) -> str:
+        """Their id: with `role="staff"` they act for the venue from now on."""
+        user_id = await self.sign_in(player, "staff")
+        hired = await self.ask("PUT", f"/v1/venues/{venue_id}/staff/{user_id}", "admin", "admin")
+        assert hired.status_code == 204, hired.text
+        return user_id
+
     async def hold(self, player: str, court_id: str, starts_at: str, **headers: str) -> httpx.Response:
         body = {"court_id": court_id, "starts_at": starts_at}
         return await self.ask("POST", "/v1/bookings", player, json=body, headers=headers)
@@ -46,7 +61,7 @@ class Club:
 
     async def written(self) -> dict[str, int]:
         """All that a refused request must leave alone."""
-        tables = ("users", "bookings", "court_occupancy", "outbox", "idempotency_keys")
+        tables = ("users", "venue_staff", "bookings", "court_occupancy", "outbox", "idempotency_keys")
         return {table: await self.count(table) for table in tables}
 
 
