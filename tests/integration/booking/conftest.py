@@ -16,6 +16,12 @@ from deploy.local.postgres import Postgres
 from services.booking.venues.seed import VENUE_ID
 from tests.stack import TestStack
 
+OTHER_VENUE = UUID("019ab1d0-0c0a-7000-8000-00000000beef")
+"""Like the seeded one, and without a court."""
+COPY_VENUE = """
+INSERT INTO venues SELECT (jsonb_populate_record(venues, jsonb_build_object('id', $1::uuid))).* FROM venues WHERE id = $2
+"""
+
 
 @dataclass(frozen=True)
 class Club:
@@ -72,8 +78,9 @@ async def club(idle_stack: TestStack, postgres: Postgres) -> AsyncIterator[Club]
     told = idle_stack.environment("booking", BOOKING_DATABASE_URL=url)
     await idle_stack.run("migrate-club", "services.booking", "migrate", **told)
     await idle_stack.run("seed-club", "services.booking", "seed", **told)
-    api = await idle_stack.start("booking", "api", name="club", BOOKING_DATABASE_URL=url)
     database = await asyncpg.connect(url)
+    await database.execute(COPY_VENUE, OTHER_VENUE, VENUE_ID)
+    api = await idle_stack.start("booking", "api", name="club", BOOKING_DATABASE_URL=url)
     limits = httpx.Limits(max_connections=100)
     async with httpx.AsyncClient(timeout=10, limits=limits, trust_env=False) as client:
         yield Club(api, url, database, idle_stack, client)
