@@ -128,7 +128,7 @@ async def test_without_a_profile_the_hold_comes_again_later(payments: Payments) 
 
 async def test_a_profile_that_changes_is_followed(payments: Payments) -> None:
     ana = await payments.know(player())
-    moved = ana.profile.model_copy(update={"email": "moved-" + ana.email})
+    moved = ana.profile.model_copy(update={"email": "moved-" + ana.email, "version": 2})
     ana = await payments.know(replace(ana, profile=moved))
     await payments.hold(ana)
     [checkout] = await payments.checkouts_at_polar(ana)
