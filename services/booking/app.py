@@ -10,6 +10,8 @@ from courtside_contracts.topics import PAYMENT_EVENTS
 from services.booking.availability import api as availability
 from services.booking.bookings import api as bookings
 from services.booking.bookings import consumers, mutations
+from services.booking.users import api as users
+from services.booking.users import staff_api as staff
 from services.booking.users.mutations import KnownUsers
 from services.booking.venues.queries import Catalogue
 from services.chassis.consuming import Consumers
@@ -22,7 +24,7 @@ def build(chassis: Chassis) -> Service:
     catalogue = Catalogue(chassis.database)
     return Service(
         title="Courtside booking",
-        routers=(availability.router, bookings.router),
+        routers=(availability.router, bookings.router, users.router, staff.router),
         consumers=Consumers(
             topics=(PAYMENT_EVENTS,),
             in_transaction={

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 import orjson
@@ -10,10 +10,12 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from uuid_utils.compat import uuid7
 
 from services.booking.bookings import mutations, queries
-from services.booking.bookings.domain import Booking, BookingChanged, StaffOnly, choose_slot
+from services.booking.bookings.domain import Booking, BookingChanged, choose_slot
 from services.booking.bookings.hold import Hold
 from services.booking.bookings.representation import BookingOut, MovedOut, etag, represent
 from services.booking.dependencies import CatalogueOf, ChassisOf, KnownUsersOf
+from services.booking.users.queries import must_live
+from services.booking.users.rights import rights_of
 from services.chassis.auth import Caller
 from services.chassis.idempotency import Answer, IdempotencyKey, once, replay
 from services.chassis.problems import Problem
@@ -40,6 +42,10 @@ class HoldIn(BaseModel):
     court_id: UUID
     starts_at: Rfc3339 = Field(description="RFC 3339 with an offset", examples=["2026-11-28T18:30:00+01:00"])
     without_payment: bool = Field(default=False, description="Confirmed at once, for nothing. Staff only.")
+    user_id: UUID | None = Field(
+        default=None,
+        description="The player, whose booking it is and whose limit counts. Staff only; else it is yours.",
+    )
 
 
 class CancelIn(BaseModel):
@@ -83,9 +89,9 @@ async def hold_slot(
     idempotency_key: Key = None,
 ) -> Response:
     """Hold a free slot until it is paid for, or the hold runs out. With nothing to pay it is confirmed at once."""
-    if body.without_payment and caller.role == "player":
-        raise StaffOnly("Only staff may book without payment.")
     venue, court = await catalogue.court(body.court_id)
+    if body.without_payment or body.user_id:
+        await _require_staff(chassis, caller, venue.id, player_id=body.user_id)
     now = chassis.clock.now()
     key = IdempotencyKey.of(caller.user_id, idempotency_key, "POST /v1/bookings", body)
     try:
@@ -97,7 +103,7 @@ async def hold_slot(
         raise
     await known_users.remember(caller)
     free = body.without_payment or slot.price_minor == 0
-    booking = Booking.begin(uuid7(), slot, venue, caller.user_id, now, free=free)
+    booking = Booking.begin(uuid7(), slot, venue, body.user_id or caller.user_id, now, free=free)
     return (await Hold(booking, slot, venue, court, key).place(chassis, catalogue)).response()
 
 
@@ -131,10 +137,10 @@ async def cancel_booking(
     if_match: IfMatch = None,
 ) -> Response:
     """Give the booking up. A player may until `cancel_until`; what was paid goes back."""
-    by: Literal["player", "club"] = "player" if caller.role == "player" else "club"
 
     async def change(work: UnitOfWork) -> Answer:
         booking = await _unchanged(work, booking_id, caller, if_match)
+        by = (await rights_of(work.session, caller)).party_at(booking.venue_id)
         await mutations.cancel(work, catalogue, booking, by, body.reason)
         shown = represent(booking, *await catalogue.court(booking.court_id))
         return Answer(200, orjson.dumps(shown), {"ETag": etag(booking)})
@@ -166,6 +172,13 @@ async def reschedule_booking(
 
     key = IdempotencyKey.of(caller.user_id, idempotency_key, f"POST /v1/bookings/{booking_id}/reschedule", body)
     return (await chassis.unit_of_work.run(lambda work: once(work, key, lambda: change(work)))).response()
+
+
+async def _require_staff(chassis: ChassisOf, caller: Caller, venue_id: UUID, player_id: UUID | None) -> None:
+    async with chassis.database.sessions() as session:
+        (await rights_of(session, caller)).require_staff_at(venue_id)
+        if player_id:
+            await must_live(session, player_id)
 
 
 async def _unchanged(work: UnitOfWork, booking_id: UUID, caller: Caller, if_match: str | None) -> Booking:

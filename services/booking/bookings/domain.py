@@ -70,10 +70,6 @@ class OtherVenue(problems.Conflict):
     """A booking moves within its venue."""
 
 
-class StaffOnly(problems.Forbidden):
-    pass
-
-
 class NotYetTime(Exception):
     """A clock asked for what only time may bring: the end of a hold that is not over, of a game that goes on."""
 

@@ -22,6 +22,8 @@ from services.booking.bookings import occupancy, queries
 from services.booking.bookings.domain import AmountDiffers, Booking, OtherVenue, SlotAlreadyTaken
 from services.booking.bookings.events import tell
 from services.booking.bookings.tables import bookings
+from services.booking.users.domain import UserNotFound
+from services.booking.users.queries import must_live
 from services.booking.venues.domain import Slot
 from services.booking.venues.queries import Catalogue
 from services.chassis.retrying import Fatal
@@ -99,6 +101,10 @@ async def _confirm(work: UnitOfWork, catalogue: Catalogue, booking: Booking, pay
 
 async def _get_back(work: UnitOfWork, catalogue: Catalogue, booking: Booking, payment: PaymentSucceeded) -> bool:
     """Paid late: the booking gets its court again, if nobody else has it and the player has a seat. Both or none."""
+    try:
+        await must_live(work.session, booking.user_id)
+    except UserNotFound:  # erased since: nobody is left to play
+        return False
     slot = Slot(booking.court_id, booking.starts_at, booking.ends_at, booking.price_minor)
     await _expire_where(work, catalogue, *_overlapping(slot), bookings.c.id != booking.id)
     venue, _ = await catalogue.court(booking.court_id)
@@ -162,6 +168,12 @@ async def show_checkout(work: UnitOfWork, booking_id: UUID, checkout_url: str) -
     """Only a held booking shows where to pay; for others the page comes too late and stays unseen."""
     held = (bookings.c.id == booking_id) & (bookings.c.status == "held")
     await work.session.execute(update(bookings).where(held).values(checkout_url=checkout_url))
+
+
+async def forget_reasons(work: UnitOfWork, user_id: UUID) -> None:
+    """What was written to or by a player who is being erased."""
+    told = (bookings.c.user_id == user_id) & bookings.c.cancel_reason.is_not(None)
+    await work.session.execute(update(bookings).where(told).values(cancel_reason=None))
 
 
 async def _tell(

@@ -149,6 +149,15 @@ async def test_a_late_payment_takes_the_court_from_a_hold_that_is_over_too(desk:
     assert await desk.story(other) == ["held", "expired"]
 
 
+async def test_a_late_payment_of_an_erased_player_is_owed_back(desk: Desk) -> None:
+    booking = await desk.hold("late-and-gone")
+    await desk.let_expire(booking)
+    assert (await desk.club.ask("DELETE", "/v1/me", "late-and-gone")).status_code == 204
+    await desk.pay(booking)
+    assert await desk.story(booking) == ["held", "expired", "refund_due"]
+    assert await desk.occupies(booking) == 0
+
+
 async def test_a_second_payment_is_owed_back_once(desk: Desk) -> None:
     booking = await desk.confirmed("eager")
     for _ in range(3):
@@ -188,6 +197,7 @@ async def test_within_24_hours_only_the_club_cancels(desk: Desk) -> None:
     refused = await desk.club.ask("POST", path, "stuck", json={})
     assert (refused.status_code, refused.json()["code"]) == (409, "cancellation-window-closed")
     assert refused.json()["booking_status"] == "confirmed"
+    await desk.club.hire("boss")
     by_club = await desk.club.ask("POST", path, "boss", role="staff", json={"reason": "floodlights broken"})
     assert by_club.status_code == 200, by_club.text
     assert (await desk.events(booking))[-1][1]["cancelled_by"] == "club"
@@ -273,6 +283,7 @@ async def test_staff_books_without_payment_and_a_player_may_not(desk: Desk) -> N
     body = {"court_id": court, "starts_at": starts_at, "without_payment": True}
     refused = await desk.club.ask("POST", "/v1/bookings", "sly", json=body)
     assert (refused.status_code, refused.json()["code"]) == (403, "staff-only")
+    await desk.club.hire("coach")
     booked = await desk.club.ask("POST", "/v1/bookings", "coach", role="staff", json=body)
     assert (booked.status_code, booked.json()["status"]) == (201, "confirmed")
     assert booked.json()["price"]["amount"] == 0
