@@ -157,6 +157,6 @@ def _print_first_steps(installation: Installation) -> None:
         table.add_row(part, address)
     console.print(table, width=max(console.width, 100), crop=False)  # an address is for copying: never cut or broken
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).date()
-    url = f"{installation.url('booking')}/v1/availability?venue_id={VENUE_ID}&date={tomorrow}"
+    url = f"{installation.url('booking')}/v1/availability?venue_id={VENUE_ID}&from={tomorrow}"
     console.print("\nWhich slots are free tomorrow?")
     print(f"  curl '{url}'")

@@ -77,7 +77,7 @@ async def hold_slot(
     venue, court = await catalogue.court(body.court_id)
     now = chassis.clock.now()
     key = IdempotencyKey.of(caller.user_id, idempotency_key, "POST /v1/bookings", body)
-    slot = choose_slot(venue, court, body.starts_at, now)
+    slot = choose_slot(venue, court, body.starts_at, now, caller.role)
     await known_users.remember(caller)
     free = body.without_payment or slot.price_minor == 0
     booking = Booking.begin(uuid7(), slot, venue, caller.user_id, now, free=free)
@@ -138,10 +138,12 @@ async def reschedule_booking(
 ) -> Response:
     """Move a confirmed booking to another slot of the same venue, in one step. What was paid stays; the difference is told."""
     venue, court = await catalogue.court(body.court_id)
-    slot = choose_slot(venue, court, body.starts_at, chassis.clock.now())
 
     async def change(work: UnitOfWork) -> Answer:
         booking = await _unchanged(work, booking_id, caller, if_match)
+        # Who moves another's booking does not give it the own price.
+        role = caller.role if booking.user_id == caller.user_id else "player"
+        slot = choose_slot(venue, court, body.starts_at, work.now, role)
         difference = await mutations.reschedule(work, catalogue, booking, slot)
         money = {"amount": difference, "currency": booking.currency}
         shown = represent(booking, venue, court) | {"price_difference": money}

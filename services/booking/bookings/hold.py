@@ -116,6 +116,7 @@ class Hold:
             row["payload"],
             orjson.dumps(row["headers"]).decode(),
             booking.status,
+            booking.price_rule_id,
         )
 
     def _slot_taken(self, next_free: Iterable[Slot]) -> SlotAlreadyTaken:
