@@ -134,8 +134,10 @@ class Sheet:
         """One bit for each cell from the first day on, set where the court is taken."""
         masks: dict[UUID, int] = {}
         for one in occupied:
-            first = max(one.first, self.limits.start)
-            masks[one.court_id] = masks.get(one.court_id, 0) | ((1 << one.end - first) - 1) << first - self.limits.start
+            cells = range(max(one.first, self.limits.start), one.end)
+            masks[one.court_id] = (
+                masks.get(one.court_id, 0) | ((1 << len(cells)) - 1) << cells.start - self.limits.start
+            )
         return masks
 
 

@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 FIRST, LAST = datetime(2020, 1, 1, tzinfo=UTC), datetime(2036, 1, 1, tzinfo=UTC)
 ZONES = sorted(available_timezones() - {"localtime"})
-SECONDS_A_DAY = range(24 * 60 * 60 + 1)
+STEP = timedelta(days=7)
+SECONDS = range(int(STEP.total_seconds()) + 1)
 
 
 class Change(NamedTuple):
@@ -28,14 +29,14 @@ def changes() -> tuple[Change, ...]:
 
 
 def _changes(zone: ZoneInfo) -> Iterator[datetime]:
-    """A day is searched when its ends differ; none of these years has two changes that undo each other within a day."""
-    days = [FIRST + timedelta(days=number) for number in range((LAST - FIRST).days + 1)]
-    offsets = [day.astimezone(zone).utcoffset() for day in days]
-    for (day, before), (_, after) in pairwise(zip(days, offsets, strict=True)):
+    """A week is searched when its ends differ. Looked for day by day, there are as many: no change is undone within a week."""
+    weeks = [FIRST + number * STEP for number in range((LAST - FIRST) // STEP + 2)]
+    offsets = [week.astimezone(zone).utcoffset() for week in weeks]
+    for (week, before), (_, after) in pairwise(zip(weeks, offsets, strict=True)):
         if before != after:
-            yield day + timedelta(seconds=bisect_left(SECONDS_A_DAY, True, key=_differs(day, zone)))
+            yield week + timedelta(seconds=bisect_left(SECONDS, 1, key=_changed_since(week, zone)))
 
 
-def _differs(day: datetime, zone: ZoneInfo) -> Callable[[int], bool]:
-    before = day.astimezone(zone).utcoffset()
-    return lambda seconds: (day + timedelta(seconds=seconds)).astimezone(zone).utcoffset() != before
+def _changed_since(instant: datetime, zone: ZoneInfo) -> Callable[[int], bool]:
+    before = instant.astimezone(zone).utcoffset()
+    return lambda seconds: (instant + timedelta(seconds=seconds)).astimezone(zone).utcoffset() != before
