@@ -8,6 +8,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
@@ -107,8 +108,14 @@ def _court(sheet: Sheet, court: Court, day: date) -> dict[str, Any]:
 
 def _slot(venue: Venue, slot: Slot, reason: Reason | None) -> dict[str, Any]:
     return {
-        "starts_at": venue.local(slot.starts_at).isoformat(),
-        "ends_at": venue.local(slot.ends_at).isoformat(),
+        "starts_at": _local(venue.zone, slot.starts_at),
+        "ends_at": _local(venue.zone, slot.ends_at),
         "price": {"amount": slot.price_minor, "currency": venue.currency},
         "reason": reason,
     }
+
+
+@lru_cache(maxsize=10_000)
+def _local(zone: ZoneInfo, instant: datetime) -> str:
+    """All courts of a venue begin at the same few times."""
+    return instant.astimezone(zone).isoformat()
