@@ -95,7 +95,7 @@ async def hold_slot(
     now = chassis.clock.now()
     key = IdempotencyKey.of(caller.user_id, idempotency_key, "POST /v1/bookings", body)
     try:
-        slot = choose_slot(venue, court, body.starts_at, now)
+        slot = choose_slot(venue, court, body.starts_at, now, caller.role)
     except Problem:
         # A repeated request gets its answer, also when the slot has begun since, or the court was closed.
         if first := await replay(chassis.database, key):
@@ -161,10 +161,12 @@ async def reschedule_booking(
 ) -> Response:
     """Move a confirmed booking to another slot of the same venue, in one step. What was paid stays; the difference is told."""
     venue, court = await catalogue.court(body.court_id)
-    slot = choose_slot(venue, court, body.starts_at, chassis.clock.now())
 
     async def change(work: UnitOfWork) -> Answer:
         booking = await _unchanged(work, booking_id, caller, if_match)
+        # Who moves another's booking does not give it the own price.
+        role = caller.role if booking.user_id == caller.user_id else "player"
+        slot = choose_slot(venue, court, body.starts_at, work.now, role)
         difference = await mutations.reschedule(work, catalogue, booking, slot)
         money = {"amount": difference, "currency": booking.currency}
         shown = represent(booking, venue, court) | {"price_difference": money}

@@ -120,6 +120,7 @@ class Hold:
             booking.status,
             key.user_id if key else None,
             orjson.dumps(self.answer.headers).decode(),
+            booking.price_rule_id,
         )
 
     def _slot_taken(self, next_free: Iterable[Slot]) -> SlotAlreadyTaken:

@@ -27,8 +27,8 @@ WITH player AS (
     LIMIT 1
 ), booked AS (
     INSERT INTO bookings (id, court_id, venue_id, user_id, starts_at, ends_at, status, seat, price_minor, currency,
-                          cancellation_window_hours, hold_expires_at, version, created_at)
-    SELECT $9, $6, $11, $1, $7, $8, $22, number, $12, $13, $14, $15, 1, $5 FROM seated
+                          cancellation_window_hours, hold_expires_at, version, created_at, price_rule_id)
+    SELECT $9, $6, $11, $1, $7, $8, $22, number, $12, $13, $14, $15, 1, $5, $25 FROM seated
     ON CONFLICT DO NOTHING
     RETURNING 1
 ), told AS (

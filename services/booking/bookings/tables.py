@@ -56,6 +56,8 @@ bookings = Table(
     Column("status", Text, nullable=False),
     Column("seat", SmallInteger, nullable=False),
     Column("price_minor", Integer, nullable=False),
+    # No foreign key: a rule may be deleted while its bookings remember it, and a hold locks no row of the price list.
+    Column("price_rule_id", Uuid),
     Column("currency", String(3), nullable=False),
     Column("cancellation_window_hours", SmallInteger, nullable=False),
     Column("hold_expires_at", DateTime(timezone=True)),

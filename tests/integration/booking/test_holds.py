@@ -155,7 +155,7 @@ async def test_availability_shows_what_can_be_held(club: Club) -> None:
     async def free() -> bool:
         query = {"venue_id": "019ab1d0-0c0a-7000-8000-000000000001", "date": starts_at[:10]}
         answer = (await club.ask("GET", "/v1/availability", params=query)).json()
-        slots = next(found["slots"] for found in answer["courts"] if found["court_id"] == court)
+        slots = next(found["slots"] for found in answer["days"][0]["courts"] if found["court_id"] == court)
         assert len(slots) in (14, 15)
         return starts_at in [slot["starts_at"] for slot in slots]
 
