@@ -81,14 +81,28 @@ class Club:
                 "venue_id": self.id,
                 "name": f"Court {number}",
                 "surface": chance.choice(SURFACES),
-                "slot_minutes": (90, 60)[number % 2],
+                "slot_minutes": self._slot_minutes,
                 "active": True,
             }
             for number in range(1, chance.randint(4, 8) + 1)
         ]
 
     def price_rules(self) -> list[dict[str, Any]]:
-        return [rule for court in self.courts() for rule in _rules(court, self.chance(f"prices of {court['id']}"))]
+        chance, off_peak = self.chance("prices"), HOUR_MINOR * self._slot_minutes // 60
+        every_day, weekdays = list(range(7)), list(range(5))
+        bands = ((every_day, time.min, time.min, off_peak, 0), (weekdays, time(18), time(22), off_peak * 3 // 2, 10))
+        return [
+            {
+                "id": random_uuid(chance),
+                "venue_id": self.id,
+                "weekdays": days,
+                "starts": starts,
+                "ends": ends,
+                "price_minor": price_minor,
+                "priority": priority,
+            }
+            for days, starts, ends, price_minor, priority in bands
+        ]
 
     def players(self, bookings: int, now: datetime) -> Iterator[Player]:
         """As many as make so many bookings."""
@@ -103,23 +117,10 @@ class Club:
     def _city(self) -> tuple[str, str, str, str]:
         return CITIES[self.number % len(CITIES)]
 
+    @property
+    def _slot_minutes(self) -> int:
+        return (90, 60)[self.number % 2]
+
 
 def random_uuid(chance: random.Random) -> UUID:
     return UUID(int=chance.getrandbits(128), version=4)
-
-
-def _rules(court: dict[str, Any], chance: random.Random) -> Iterator[dict[str, Any]]:
-    off_peak = HOUR_MINOR * court["slot_minutes"] // 60
-    every_day, weekdays = list(range(7)), list(range(5))
-    bands = ((every_day, time.min, time.min, off_peak, 0), (weekdays, time(18), time(22), off_peak * 3 // 2, 10))
-    for days, starts, ends, price_minor, priority in bands:
-        yield {
-            "id": random_uuid(chance),
-            "venue_id": court["venue_id"],
-            "court_id": court["id"],
-            "weekdays": days,
-            "starts": starts,
-            "ends": ends,
-            "price_minor": price_minor,
-            "priority": priority,
-        }

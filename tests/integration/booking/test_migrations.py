@@ -46,7 +46,8 @@ DEFINITIONS = {
 
 CONSTRAINTS = """
 SELECT conname AS name, pg_get_constraintdef(oid) AS definition FROM pg_constraint
-WHERE connamespace = 'public'::regnamespace AND conrelid <> 0 AND contype <> 'n' AND conrelid IS DISTINCT FROM to_regclass('alembic_version')
+WHERE connamespace = 'public'::regnamespace AND conrelid <> 0 AND contype <> 'n'
+AND conrelid IS DISTINCT FROM to_regclass('alembic_version')
 UNION ALL
 SELECT indexname, indexdef FROM pg_indexes
 WHERE schemaname = 'public' AND tablename <> 'alembic_version' AND indexname NOT IN (SELECT conname FROM pg_constraint)
