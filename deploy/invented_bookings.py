@@ -51,8 +51,8 @@ def coming(
     today = venue.local(now).date()
     days = (today + timedelta(days=ahead) for ahead in range(1, venue.booking_horizon_days))
     slots = islice(_busy_slots(venue, days, chance), wanted // COMING_SHARE)
-    for slot, (player, seat) in zip(slots, seats, strict=False):
-        yield _booking(venue, slot, player, "confirmed", seat, now, chance)
+    for (court_id, slot), (player, seat) in zip(slots, seats, strict=False):
+        yield _booking(venue, court_id, slot, player, "confirmed", seat, now, chance)
 
 
 def past(
@@ -61,31 +61,42 @@ def past(
     """As many as wanted, backwards from yesterday."""
     today = venue.local(now).date()
     days = (today - timedelta(days=back) for back in count(1))
-    for slot in islice(_busy_slots(venue, days, chance), wanted):
+    for court_id, slot in islice(_busy_slots(venue, days, chance), wanted):
         (outcome,) = chance.choices(OUTCOMES, cum_weights=WEIGHTS)
-        yield _booking(venue, slot, chance.choice(players), outcome, 1, now, chance)
+        yield _booking(venue, court_id, slot, chance.choice(players), outcome, 1, now, chance)
 
 
-def _busy_slots(venue: Venue, days: Iterable[date], chance: random.Random) -> Iterator[Slot]:
-    """No slot of a grid twice, and those of one grid never overlap: so neither do the bookings."""
+def _busy_slots(venue: Venue, days: Iterable[date], chance: random.Random) -> Iterator[tuple[UUID, Slot]]:
+    """With the court, since the courts of an invented club are all alike: one grid is computed for all of them.
+
+    No slot of a grid comes twice on a court, and those of one grid never overlap: so neither do the bookings.
+    """
     for day in days:
+        slots = [
+            (slot, EVENING if slot.starts_at.hour >= EVENING_HOUR else DAY)
+            for slot in venue.slots(venue.courts[0], day)
+        ]
         for court in venue.courts:
-            for slot in venue.slots(court, day):
-                if chance.random() < (EVENING if slot.starts_at.hour >= EVENING_HOUR else DAY):
-                    yield slot
+            yield from ((court.id, slot) for slot, busy in slots if chance.random() < busy)
 
 
 def _booking(
-    venue: Venue, slot: Slot, player: Player, status: str, seat: int, now: datetime, chance: random.Random
+    venue: Venue,
+    court_id: UUID,
+    slot: Slot,
+    player: Player,
+    status: str,
+    seat: int,
+    now: datetime,
+    chance: random.Random,
 ) -> BookingRow:
     created_at = min(now, slot.starts_at - timedelta(days=1)) - timedelta(minutes=chance.randrange(40_000))
     paid = status != "expired"
     booking_id = _version_7(created_at, chance)
     order_id = str(booking_id) if paid else None
-    refund = {"order_id": order_id, "amount_minor": slot.price_minor, "reason": "cancelled_by_player"}
     return BookingRow(
         id=booking_id,
-        court_id=slot.court_id,
+        court_id=court_id,
         venue_id=venue.id,
         user_id=player.id,
         starts_at=slot.starts_at,
@@ -97,10 +108,14 @@ def _booking(
         cancellation_window_hours=venue.cancellation_window_hours,
         hold_expires_at=None if paid else created_at + timedelta(minutes=venue.hold_minutes),
         order_id=order_id,
-        refunds_due=json.dumps([refund]) if status == "cancelled" else "[]",
+        refunds_due=_refund(order_id, slot.price_minor) if status == "cancelled" else "[]",
         version=2 if status in ("confirmed", "expired") else 3,
         created_at=created_at,
     )
+
+
+def _refund(order_id: str | None, price_minor: int) -> str:
+    return json.dumps([{"order_id": order_id, "amount_minor": price_minor, "reason": "cancelled_by_player"}])
 
 
 def _version_7(instant: datetime, chance: random.Random) -> UUID:

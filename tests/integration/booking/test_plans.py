@@ -6,8 +6,9 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
@@ -87,7 +88,7 @@ async def test_a_day_is_found_by_date(archive: Archive) -> None:
 async def test_what_is_due_is_found_without_looking_at_what_is_not(archive: Archive) -> None:
     expected = {"expire holds": "bookings_by_hold_end", "complete bookings": "bookings_by_end"}
     for cron in crons(archive.office.catalogue):
-        sent = await archive.sent_by(lambda cron=cron: cron.fire(archive.office.chassis.unit_of_work))  # type: ignore[misc]
+        sent = await archive.sent_by(partial(cron.fire, archive.office.chassis.unit_of_work))
         for statement, arguments in sent:
             assert expected[cron.name] in read(await archive.plan(statement, *arguments))
         assert bool(sent) == (cron.name in expected)
@@ -95,18 +96,14 @@ async def test_what_is_due_is_found_without_looking_at_what_is_not(archive: Arch
 
 async def test_holds_in_the_way_are_found_by_court_or_player(archive: Archive) -> None:
     office, (slot, *_) = archive.office, await _slots_of_tomorrow(archive)
-    player = await _of_a_booking(archive, "user_id")
-    for wanted in ({"in_the_way_of": slot}, {"bookings_of": player}):
-        sent = await archive.sent_by(
-            lambda wanted=wanted: mutations.expire_overdue(office.chassis, office.catalogue, **wanted)
-        )
-        assert sent
-        for statement, arguments in sent:
-            assert read(await archive.plan(statement, *arguments)) & {
-                "bookings_by_hold_end",
-                "bookings_by_court_id",
-                "bookings_by_user_id",
-            }
+    player = UUID(str(await _of_a_booking(archive, "user_id")))
+    indexes = {"bookings_by_hold_end", "bookings_by_court_id", "bookings_by_user_id"}
+    for expire in (
+        partial(mutations.expire_overdue, office.chassis, office.catalogue, in_the_way_of=slot),
+        partial(mutations.expire_overdue, office.chassis, office.catalogue, bookings_of=player),
+    ):
+        ((statement, arguments),) = await archive.sent_by(expire)
+        assert read(await archive.plan(statement, *arguments)) & indexes
 
 
 async def test_a_day_of_a_venue_is_found_by_the_constraint_that_guards_it(archive: Archive) -> None:

@@ -130,6 +130,7 @@ async def test_the_hold_is_one_statement_and_nothing_else(track: Track) -> None:
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         sent.append(statement)
 
+    holds = await track.holds(await track.office.new_players(2), [slot(), slot(timedelta(hours=3))])
     pool = asyncpg.create_pool(
         track.office.chassis.settings.database_url.get_secret_value(),
         min_size=0,
@@ -140,7 +141,7 @@ async def test_the_hold_is_one_statement_and_nothing_else(track: Track) -> None:
     async with pool:
         counted = replace(track.office.chassis, database=replace(track.database, pool=pool))
         event.listen(track.database.engine.sync_engine, "before_cursor_execute", note)
-        for hold in await track.holds(await track.office.new_players(2), [slot(), slot(timedelta(hours=3))]):
+        for hold in holds:
             await hold.place(counted, track.office.catalogue)
     event.remove(track.database.engine.sync_engine, "before_cursor_execute", note)
     await track.clear()

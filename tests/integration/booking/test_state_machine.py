@@ -273,8 +273,8 @@ class Club(RuleBasedStateMachine):
 
     @invariant()
     def the_database_is_what_the_model_says(self) -> None:
-        row = self.bench.run(self.bench.connection.fetchrow(STATE))
-        rows, claims, events = (orjson.loads(part or "[]") for part in row)
+        state = self.bench.run(self.bench.connection.fetch(STATE))[0]
+        rows, claims, events = (orjson.loads(part or "[]") for part in state)
         assert {row["id"]: seen(row) for row in rows} == {booking.id: known(booking) for booking in self.bookings}
         assert sorted(map(place, claims)) == sorted(
             (str(one.court), one.starts_at, one.ends_at) for one in (*self.bookings, *self.blocks) if one.is_live
@@ -413,7 +413,7 @@ def bench(empty_club: str) -> Iterator[Bench]:
 async def open_bench(stack: AsyncExitStack, url: str) -> Bench:
     clock = SetClock()
     office = await stack.enter_async_context(Office.open(url, clock=clock))
-    transport = httpx.ASGITransport(office.app(verifier=TrustingVerifier()))  # type: ignore[arg-type]  # scope is a MutableMapping there too
+    transport = httpx.ASGITransport(office.app(verifier=TrustingVerifier()))
     client = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://club"))
     connection = await asyncpg.connect(url)
     stack.push_async_callback(connection.close)
