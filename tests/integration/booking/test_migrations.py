@@ -17,8 +17,8 @@ from sqlalchemy import Engine, MetaData, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from deploy.filling import fill
 from deploy.invented_clubs import Club
-from deploy.seeding import fill
 from services.chassis import migrations
 from services.chassis.database import CHASSIS
 from tests.integration.booking.in_process import migrate, settings_for

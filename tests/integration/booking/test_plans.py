@@ -14,8 +14,8 @@ import asyncpg
 import pytest
 from sqlalchemy import event
 
+from deploy.filling import fill
 from deploy.invented_clubs import Club
-from deploy.seeding import fill
 from services.booking.app import crons
 from services.booking.availability.queries import TAKEN
 from services.booking.bookings import mutations
