@@ -158,6 +158,18 @@ async def test_a_late_payment_of_an_erased_player_is_owed_back(desk: Desk) -> No
     assert await desk.occupies(booking) == 0
 
 
+async def test_a_late_payment_takes_the_seat_of_a_hold_that_is_over_too(desk: Desk) -> None:
+    booking = await desk.hold("torn")
+    await desk.let_expire(booking)
+    await desk.sweep()
+    given_up, kept = await desk.hold("torn"), await desk.hold("torn")
+    await desk.let_expire(given_up)
+    await desk.pay(booking)
+    assert await desk.story(booking) == ["held", "expired", "confirmed"]
+    assert await desk.story(given_up) == ["held", "expired"]
+    assert await desk.story(kept) == ["held"]
+
+
 async def test_a_second_payment_is_owed_back_once(desk: Desk) -> None:
     booking = await desk.confirmed("eager")
     for _ in range(3):
