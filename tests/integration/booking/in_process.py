@@ -66,7 +66,10 @@ class Office:
     async def new_players(self, number: int) -> list[UUID]:
         players = [uuid4() for _ in range(number)]
         await self.chassis.database.pool.execute(
-            "INSERT INTO users (id, locale, role, version, created_at) SELECT unnest($1::uuid[]), 'en', 'player', 1, now()",
+            """
+            INSERT INTO users (id, email, name, locale, role, version, created_at)
+            SELECT id, id || '@example.com', 'Player', 'en', 'player', 1, now() FROM unnest($1::uuid[]) AS id
+            """,
             players,
         )
         return players

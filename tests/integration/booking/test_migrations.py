@@ -150,7 +150,7 @@ async def test_the_club_goes_on_booking_while_it_is_migrated(new_database: NewDa
     migrating = asyncio.create_task(asyncio.to_thread(command.upgrade, alembic, "head"))
     written = 0
     while not migrating.done():
-        await writer.execute("INSERT INTO idempotency_keys VALUES ($1, 'key', '', 200, '', now())", uuid4())
+        await writer.execute("INSERT INTO idempotency_keys VALUES ($1, 'key', '', 200, '{}', '', now())", uuid4())
         written += 1
     await migrating
     await writer.close()

@@ -116,7 +116,11 @@ async def test_a_day_of_a_venue_is_found_by_the_constraint_that_guards_it(archiv
 async def test_a_hold_looks_at_nothing_but_its_player(archive: Archive) -> None:
     office, (slot, *_) = archive.office, await _slots_of_tomorrow(archive)
     hold = await office.hold_of(uuid4(), slot)
-    assert read(await archive.plan(STATEMENT, *hold._arguments())) <= {"bookings_one_seat_each", "bookings_by_user_id"}
+    assert read(await archive.plan(STATEMENT, *hold._arguments())) <= {
+        "bookings_one_seat_each",
+        "bookings_by_user_id",
+        "users_pk",
+    }
 
 
 def read(plan: dict[str, Any]) -> set[str]:

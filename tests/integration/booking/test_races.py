@@ -160,7 +160,7 @@ async def test_two_hundred_want_one_court_with_blocks_among_them(track: Track, c
         return "held" if made else "refused"
 
     async def bare(hold: Hold) -> str:
-        return await hold._try(track.database.pool)
+        return await hold._try(track.database)
 
     attempts = [*map(track.outcome if checked else bare, holds), *map(block, blocks)]
     outcomes = Counter(await asyncio.gather(*attempts[::2], *attempts[1::2]))

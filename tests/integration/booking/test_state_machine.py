@@ -154,7 +154,7 @@ class Club(RuleBasedStateMachine):
         self._pay(booking, order)
 
     @precondition(lambda self: self.bookings)
-    @rule(which=st.integers(0, 4), role=st.sampled_from(["player", "staff"]))
+    @rule(which=st.integers(0, 4), role=st.sampled_from(["player", "admin"]))
     def cancel(self, which: int, role: str) -> None:
         booking = self._booking(which)
         answer = self.bench.post(f"/v1/bookings/{booking.id}/cancel", self._token(booking, role))
@@ -272,7 +272,7 @@ class Club(RuleBasedStateMachine):
         return venue.slots(found, venue.local(self.now).date() + timedelta(days=days))[number]
 
     def _token(self, booking: Claim, role: str = "player") -> str:
-        return f"player:{booking.player}" if role == "player" else "staff:boss"
+        return f"player:{booking.player}" if role == "player" else "admin:boss"
 
     def _active(self, player: str) -> list[Claim]:
         return [booking for booking in self.bookings if booking.player == player and booking.is_live]
