@@ -1,4 +1,4 @@
-"""The service under a test that is not asynchronous: its HTTP API in this process, its clock set by hand, anybody's word for who they are."""
+"""The service under a test that is not asynchronous: its API in this process, its clock set by hand, anybody's word for who they are."""
 
 from __future__ import annotations
 

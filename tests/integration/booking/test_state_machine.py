@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import combinations
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 import httpx
@@ -32,8 +32,6 @@ from services.booking.venues.domain import Slot
 from services.booking.venues.seed import court_id
 from tests.integration.booking.bench import Bench, open_bench
 from tests.integration.booking.in_process import migrate
-
-T = TypeVar("T")
 
 EXAMPLES, STEPS = 500, 50
 PLAYERS = ("ana", "bo")  # few, so that their bookings meet
