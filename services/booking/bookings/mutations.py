@@ -65,10 +65,14 @@ async def _expire_where(work: UnitOfWork, catalogue: Catalogue, *wanted: ColumnE
     found = select(Booking).where(overdue, *wanted).order_by(bookings.c.id).limit(BATCH).with_for_update()
     expired = (await work.session.scalars(found)).all()
     for booking in expired:
-        booking.expire(work.now)
-        await occupancy.release(work.session, booking)
-        await _tell(work, catalogue, BookingExpired, booking)
+        await _expire(work, catalogue, booking)
     return len(expired)
+
+
+async def _expire(work: UnitOfWork, catalogue: Catalogue, booking: Booking) -> None:
+    booking.expire(work.now)
+    await occupancy.release(work.session, booking)
+    await _tell(work, catalogue, BookingExpired, booking)
 
 
 async def take_payment(work: UnitOfWork, catalogue: Catalogue, payment: PaymentSucceeded) -> None:
@@ -127,6 +131,13 @@ async def cancel(
     booking.cancel_reason = reason
     await occupancy.release(work.session, booking)
     await _tell(work, catalogue, BookingCancelled, booking, cancelled_by=by, reason=reason)
+
+
+async def end_if_overdue(work: UnitOfWork, catalogue: Catalogue, booking: Booking) -> bool:
+    """`booking` must be locked. A hold that is over ends, and stands in nobody's way; whether it was one."""
+    if overdue := booking.is_overdue(work.now):
+        await _expire(work, catalogue, booking)
+    return overdue
 
 
 async def reschedule(work: UnitOfWork, catalogue: Catalogue, booking: Booking, slot: Slot) -> int:

@@ -6,6 +6,8 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import Range, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.booking.blocked_slots.domain import Span
+from services.booking.blocked_slots.filling import fill
 from services.booking.bookings.domain import Booking
 from services.booking.bookings.tables import bookings, court_occupancy
 
@@ -22,7 +24,12 @@ async def take(session: AsyncSession, booking: Booking) -> bool:
 
 
 async def release(session: AsyncSession, booking: Booking) -> None:
-    await session.execute(delete(court_occupancy).where(court_occupancy.c.booking_id == booking.id))
+    """Its time is free, or falls to a block that let the booking stand. `booking` must be locked."""
+    gone = delete(court_occupancy).where(court_occupancy.c.booking_id == booking.id)
+    freed = await session.execute(gone.returning(court_occupancy.c.court_id, court_occupancy.c.during))
+    spans = [Span(row.court_id, row.during.lower, row.during.upper) for row in freed]
+    if spans:
+        await fill(session, spans)
 
 
 async def free_seat(session: AsyncSession, booking: Booking, max_active: int) -> int | None:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from services.booking.venues.domain import Court, OpeningHours, PriceRule, Venue
 from services.booking.venues.tables import courts, opening_hours, price_rules, venues
@@ -88,3 +89,9 @@ def _court(row: Row[Any]) -> Court:
 
 def _rule(row: Row[Any]) -> PriceRule:
     return PriceRule(row.price_minor, frozenset(row.weekdays), row.starts, row.ends, row.priority, row.court_id)
+
+
+async def lock_courts(session: AsyncSession, court_ids: Collection[UUID]) -> None:
+    """One change of blocks on a court at a time. Bookings are not held up: they refer to a court, and this lock lets them."""
+    rows = select(courts.c.id).where(courts.c.id.in_(court_ids)).order_by(courts.c.id)
+    await session.execute(rows.with_for_update(key_share=True))
