@@ -1,5 +1,5 @@
--- What blocks want of these spans and nobody has, they take; how many pieces were wanted. A piece that somebody takes meanwhile is
--- waited for and then left, so the caller asks again until nothing is wanted.
+-- What blocks want of these spans and nobody has, they take. Answers, of one snapshot, how many pieces that were, and which bookings stand
+-- there. A piece that somebody takes meanwhile is waited for and then left, so the caller asks again until nothing is free.
 WITH wanted AS (
     SELECT court_id, starts_at, ends_at
     FROM unnest(CAST(:court_ids AS uuid[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
@@ -26,4 +26,12 @@ WITH wanted AS (
     SELECT court_id, piece, id FROM free
     ON CONFLICT DO NOTHING
 )
-SELECT count(*) FROM free
+SELECT
+    (SELECT count(*) FROM free) AS free,
+    ARRAY(
+        SELECT occupied.booking_id
+        FROM wanted
+        JOIN court_occupancy AS occupied
+            ON occupied.court_id = wanted.court_id AND occupied.during && tstzrange(wanted.starts_at, wanted.ends_at)
+        WHERE occupied.booking_id IS NOT NULL AND upper(occupied.during) > :now
+    ) AS booking_ids

@@ -7,7 +7,10 @@ deletes an occupancy calls `fill` for its time in the same transaction.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from importlib.resources import files
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -24,19 +27,29 @@ class CourtContended(problems.Unavailable):
     pass
 
 
-async def fill(session: AsyncSession, spans: Sequence[Span]) -> None:
+@dataclass(frozen=True)
+class Found:
+    """How it was when the statement began: pieces that blocks wanted and nobody had, and the bookings there that are not over."""
+
+    free: int
+    booking_ids: frozenset[UUID]
+
+
+async def fill(session: AsyncSession, spans: Sequence[Span], now: datetime) -> None:
     """Let blocks take what is free of these spans."""
     for _ in range(ROUNDS_MAX):
-        if not await take_free(session, spans):
+        if (await take_free(session, spans, now)).free == 0:
             return
     raise CourtContended("Too many want this court at once. Nothing was changed; try again.")
 
 
-async def take_free(session: AsyncSession, spans: Sequence[Span]) -> int:
-    """One round of it: how many pieces were free and wanted."""
+async def take_free(session: AsyncSession, spans: Sequence[Span], now: datetime) -> Found:
+    """One round of it."""
     columns = {
         "court_ids": [span.court_id for span in spans],
         "starts": [span.starts_at for span in spans],
         "ends": [span.ends_at for span in spans],
+        "now": now,
     }
-    return int((await session.execute(STATEMENT, columns)).scalar_one())
+    row = (await session.execute(STATEMENT, columns)).one()
+    return Found(row.free, frozenset(row.booking_ids))

@@ -43,13 +43,13 @@ async def block(
     await work.session.execute(insert(blocked_slots), [_row(block) for block in blocks])
     met: dict[UUID, Booking] = {}
     for _ in range(ROUNDS_MAX):
-        # A hold that commits between the two steps is in the way of the next round: a block ends when there is none, and nothing is free.
-        new = [
-            booking for booking in await in_the_way(work.session, spans, work.now, lock=True) if booking.id not in met
-        ]
-        met |= {booking.id: booking for booking in new if not await bookings.end_if_overdue(work, catalogue, booking)}
+        for booking in await in_the_way(work.session, spans, work.now, lock=True):
+            if not await bookings.end_if_overdue(work, catalogue, booking):
+                met[booking.id] = booking
         await _settle(work, catalogue, list(met.values()), over, blocks[0].reason)
-        if not await take_free(work.session, spans) and not new:
+        found = await take_free(work.session, spans, work.now)
+        # Nothing is free, and who stands there is locked: so it stays until the commit. Else a hold or a cancellation came between.
+        if found.free == 0 and found.booking_ids <= met.keys():
             await _tell(work, catalogue, SlotBlocked, blocks)
             return list(met.values())
     raise CourtContended("Too many want these courts at once. Nothing was changed; try again.")
@@ -89,7 +89,7 @@ async def unblock(work: UnitOfWork, catalogue: Catalogue, chosen: BlockedSlot, s
     ]
     if not gone:
         raise BlockedSlotNotFound("There is no such block any more.", blocked_slot_id=str(chosen.id))
-    await fill(work.session, [block.span for block in gone])
+    await fill(work.session, [block.span for block in gone], work.now)
     await _tell(work, catalogue, SlotUnblocked, sorted(gone, key=lambda block: block.id))
     return len(gone)
 

@@ -40,6 +40,9 @@ PARTS = frozenset(
 )
 """Those of RFC 5545, section 3.3.10, that choose days. The time of day is that of the first block."""
 
+_VALUE = re.compile(r"[A-Z0-9,+-]+")
+_COUNTING = re.compile(r"[1-9]\d{0,3}")
+
 CALENDAR_CYCLE_YEARS = 400
 """After so many years the Gregorian calendar is the same, weekdays too."""
 LAST_CYCLES = 19
@@ -105,7 +108,12 @@ def _walls(rule: str, first: datetime, zone: ZoneInfo) -> Iterator[datetime]:
 def _parts(rule: str) -> dict[str, str]:
     pairs = [part.partition("=") for part in rule.removeprefix("RRULE:").upper().split(";")]
     parts = {name: value for name, _, value in pairs}
-    if len(parts) < len(pairs) or not parts.keys() <= PARTS or parts.get("FREQ") not in FREQUENCIES:
+    if (
+        not all(map(_VALUE.fullmatch, parts.values()))
+        or len(parts) < len(pairs)
+        or not parts.keys() <= PARTS
+        or parts.get("FREQ") not in FREQUENCIES
+    ):
         raise RuleNotValid(
             "A rule chooses days: FREQ is DAILY, WEEKLY, MONTHLY or YEARLY, and the time of day is the block's own.",
             rrule=rule,
@@ -113,8 +121,8 @@ def _parts(rule: str) -> dict[str, str]:
         )
     if {"COUNT", "UNTIL"} <= parts.keys():
         raise RuleNotValid("A rule has COUNT or UNTIL, not both.", rrule=rule)
-    if any(parts.get(name, "1").strip("0") == "" for name in ("COUNT", "INTERVAL")):
-        raise RuleNotValid("COUNT and INTERVAL are at least 1.", rrule=rule)
+    if not all(_COUNTING.fullmatch(parts.get(name, "1")) for name in ("COUNT", "INTERVAL")):
+        raise RuleNotValid("COUNT and INTERVAL are at least 1, and below 10,000.", rrule=rule)
     return parts
 
 

@@ -71,7 +71,7 @@ async def _expire_where(work: UnitOfWork, catalogue: Catalogue, *wanted: ColumnE
 
 async def _expire(work: UnitOfWork, catalogue: Catalogue, booking: Booking) -> None:
     booking.expire(work.now)
-    await occupancy.release(work.session, booking)
+    await occupancy.release(work.session, booking, work.now)
     await _tell(work, catalogue, BookingExpired, booking)
 
 
@@ -129,7 +129,7 @@ async def cancel(
     """`booking` must be locked. Its slot is free again, and what was paid is owed back."""
     booking.cancel(by, work.now)
     booking.cancel_reason = reason
-    await occupancy.release(work.session, booking)
+    await occupancy.release(work.session, booking, work.now)
     await _tell(work, catalogue, BookingCancelled, booking, cancelled_by=by, reason=reason)
 
 
@@ -148,7 +148,7 @@ async def reschedule(work: UnitOfWork, catalogue: Catalogue, booking: Booking, s
     before = (booking.court_id, booking.starts_at)
     difference = booking.reschedule(slot, work.now)
     await _expire_where(work, catalogue, *_overlapping(slot), bookings.c.id != booking.id)
-    await occupancy.release(work.session, booking)
+    await occupancy.release(work.session, booking, work.now)
     if not await occupancy.take(work.session, booking):
         raise SlotAlreadyTaken(
             "The court is taken at that time. Your booking is where it was.", court_id=str(slot.court_id)
@@ -165,7 +165,7 @@ async def complete_ended(work: UnitOfWork, catalogue: Catalogue) -> int:
     completed = (await work.session.scalars(found)).all()
     for booking in completed:
         booking.complete(work.now)
-        await occupancy.release(work.session, booking)
+        await occupancy.release(work.session, booking, work.now)
         await _tell(work, catalogue, BookingCompleted, booking)
     return len(completed)
 

@@ -12,6 +12,7 @@ import pytest
 
 from deploy import tokens
 from deploy.local.postgres import Postgres
+from tests.integration.booking.halls import Hall, open_hall
 from tests.stack import TestStack
 
 
@@ -64,3 +65,9 @@ async def club(idle_stack: TestStack, postgres: Postgres) -> AsyncIterator[Club]
         yield Club(api, url, database, idle_stack, client)
     await database.close()
     await idle_stack.stop("club")
+
+
+@pytest.fixture(scope="session")
+async def hall(club: Club) -> AsyncIterator[Hall]:
+    async with open_hall(club) as hall:
+        yield hall
