@@ -8,8 +8,11 @@ from functools import partial
 from courtside_contracts.payment import PaymentCheckoutOpened, PaymentSucceeded
 from courtside_contracts.topics import PAYMENT_EVENTS
 from services.booking.availability import api as availability
+from services.booking.blocked_slots import api as blocked_slots
 from services.booking.bookings import api as bookings
 from services.booking.bookings import consumers, mutations
+from services.booking.closures import api as closures
+from services.booking.closures import mutations as closing
 from services.booking.users import api as users
 from services.booking.users import staff_api as staff
 from services.booking.users.mutations import KnownUsers
@@ -24,7 +27,14 @@ def build(chassis: Chassis) -> Service:
     catalogue = Catalogue(chassis.database)
     return Service(
         title="Courtside booking",
-        routers=(availability.router, bookings.router, users.router, staff.router),
+        routers=(
+            availability.router,
+            bookings.router,
+            users.router,
+            staff.router,
+            blocked_slots.router,
+            closures.router,
+        ),
         consumers=Consumers(
             topics=(PAYMENT_EVENTS,),
             in_transaction={
@@ -49,5 +59,6 @@ def crons(catalogue: Catalogue) -> tuple[Cron, ...]:
             mutations.BATCH,
             lambda work: mutations.complete_ended(work, catalogue),
         ),
+        Cron("carry on closures", timedelta(seconds=5), closing.BATCH, lambda work: closing.carry_on(work, catalogue)),
         Cron("purge idempotency answers", timedelta(minutes=10), PURGE_BATCH, purge),
     )

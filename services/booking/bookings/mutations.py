@@ -66,10 +66,14 @@ async def _expire_where(work: UnitOfWork, catalogue: Catalogue, *wanted: ColumnE
     found = select(Booking).where(overdue, *wanted).order_by(bookings.c.id).limit(BATCH).with_for_update()
     expired = (await work.session.scalars(found)).all()
     for booking in expired:
-        booking.expire(work.now)
-        await occupancy.release(work.session, booking)
-        await _tell(work, catalogue, BookingExpired, booking)
+        await _expire(work, catalogue, booking)
     return len(expired)
+
+
+async def _expire(work: UnitOfWork, catalogue: Catalogue, booking: Booking) -> None:
+    booking.expire(work.now)
+    await occupancy.release(work.session, booking, work.now)
+    await _tell(work, catalogue, BookingExpired, booking)
 
 
 async def take_payment(work: UnitOfWork, catalogue: Catalogue, payment: PaymentSucceeded) -> None:
@@ -131,8 +135,15 @@ async def cancel(
     """`booking` must be locked. Its slot is free again, and what was paid is owed back."""
     booking.cancel(by, work.now)
     booking.cancel_reason = reason
-    await occupancy.release(work.session, booking)
+    await occupancy.release(work.session, booking, work.now)
     await _tell(work, catalogue, BookingCancelled, booking, cancelled_by=by, reason=reason)
+
+
+async def end_if_overdue(work: UnitOfWork, catalogue: Catalogue, booking: Booking) -> bool:
+    """`booking` must be locked. A hold that is over ends, and stands in nobody's way; whether it was one."""
+    if overdue := booking.is_overdue(work.now):
+        await _expire(work, catalogue, booking)
+    return overdue
 
 
 async def reschedule(work: UnitOfWork, catalogue: Catalogue, booking: Booking, slot: Slot) -> int:
@@ -143,7 +154,7 @@ async def reschedule(work: UnitOfWork, catalogue: Catalogue, booking: Booking, s
     before = (booking.court_id, booking.starts_at)
     difference = booking.reschedule(slot, work.now)
     await _expire_where(work, catalogue, *_overlapping(slot), bookings.c.id != booking.id)
-    await occupancy.release(work.session, booking)
+    await occupancy.release(work.session, booking, work.now)
     if not await occupancy.take(work.session, booking):
         raise SlotAlreadyTaken(
             "The court is taken at that time. Your booking is where it was.", court_id=str(slot.court_id)
@@ -161,7 +172,7 @@ async def complete_ended(work: UnitOfWork, catalogue: Catalogue) -> int:
     completed = (await work.session.scalars(found)).all()
     for booking in completed:
         booking.complete(work.now)
-        await occupancy.release(work.session, booking)
+        await occupancy.release(work.session, booking, work.now)
         await _tell(work, catalogue, BookingCompleted, booking)
     return len(completed)
 

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ARRAY, DateTime, TableValuedAlias, Uuid, bindparam, column, func, select
+from sqlalchemy.dialects.postgresql import TSTZRANGE
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.booking.blocked_slots.domain import Span
 from services.booking.bookings.domain import Booking, BookingNotFound
-from services.booking.bookings.tables import bookings
+from services.booking.bookings.tables import bookings, court_occupancy
 from services.booking.users.rights import rights_of
 from services.chassis.auth import Principal
 
@@ -33,3 +35,43 @@ async def active_of(session: AsyncSession, user_id: UUID, now: datetime) -> Sequ
     live = bookings.c.status.in_(("held", "confirmed")) & (bookings.c.ends_at > now)
     found = select(Booking).where(bookings.c.user_id == user_id, live).order_by(bookings.c.starts_at)
     return (await session.scalars(found)).all()
+
+
+async def in_the_way(
+    session: AsyncSession, spans: Sequence[Span], now: datetime, *, lock: bool = False, limit: int | None = None
+) -> Sequence[Booking]:
+    """Bookings that stand on these spans and are not over, in the order of ids, in which they are locked too."""
+    wanted = _table_of(spans)
+    span = func.tstzrange(wanted.c.starts_at, wanted.c.ends_at, type_=TSTZRANGE)
+    touched = (court_occupancy.c.court_id == wanted.c.court_id) & court_occupancy.c.during.op("&&")(span)
+    # Once more by the booking's own columns: they are what is looked at again after waiting for its lock.
+    there = (bookings.c.id == court_occupancy.c.booking_id) & (bookings.c.court_id == wanted.c.court_id)
+    overlapping = (bookings.c.starts_at < wanted.c.ends_at) & (bookings.c.ends_at > wanted.c.starts_at)
+    live = bookings.c.status.in_(("held", "confirmed")) & (bookings.c.ends_at > now)
+    found = (
+        select(Booking)
+        .select_from(wanted)
+        .join(court_occupancy, touched)
+        .join(bookings, there & overlapping)
+        .where(live)
+        .order_by(bookings.c.id)
+        .limit(limit)
+    )
+    return (await session.scalars(found.with_for_update(of=bookings) if lock else found)).unique().all()
+
+
+def _table_of(spans: Sequence[Span]) -> TableValuedAlias:
+    instants = ARRAY(DateTime(timezone=True))
+    return (
+        func.unnest(
+            bindparam(None, [span.court_id for span in spans], ARRAY(Uuid)),
+            bindparam(None, [span.starts_at for span in spans], instants),
+            bindparam(None, [span.ends_at for span in spans], instants),
+        )
+        .table_valued(
+            column("court_id", Uuid),
+            column("starts_at", DateTime(timezone=True)),
+            column("ends_at", DateTime(timezone=True)),
+        )
+        .render_derived("span")
+    )

@@ -94,6 +94,12 @@ court_occupancy = Table(
     Column("court_id", ForeignKey("courts.id"), nullable=False),
     Column("during", TSTZRANGE, nullable=False),
     Column("booking_id", ForeignKey("bookings.id"), unique=True),
+    # Many for one block: it takes what is free around the bookings that were let stand.
+    Column("blocked_slot_id", ForeignKey("blocked_slots.id", ondelete="CASCADE")),
+    CheckConstraint("num_nonnulls(booking_id, blocked_slot_id) = 1", name="one_claim"),
+    Index(
+        "court_occupancy_by_blocked_slot_id", "blocked_slot_id", postgresql_where=text("blocked_slot_id IS NOT NULL")
+    ),
     # Bookings and blocks under one constraint, since an exclusion cannot span two tables. A row is there while the claim is live.
     ExcludeConstraint(("court_id", "="), ("during", "&&"), name="court_occupancy_no_overlap", using="gist"),
 )

@@ -1,4 +1,6 @@
+from services.booking.blocked_slots import tables as _blocked_slots  # noqa: F401
 from services.booking.bookings import tables as _bookings  # noqa: F401 - the tables must be known
+from services.booking.closures import tables as _closures  # noqa: F401
 from services.booking.metadata import metadata
 from services.booking.users import tables as _users  # noqa: F401
 from services.booking.venues import tables as _venues  # noqa: F401

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.booking.users.domain import AdminOnly, StaffOnly, UserErased
 from services.booking.users.tables import users, venue_staff
 from services.chassis.auth import Principal
+from services.chassis.database import Database
 
 Party = Literal["player", "club"]
 
@@ -64,3 +65,9 @@ async def refuse_erased(session: AsyncSession, user_id: UUID) -> None:
     """A token that was never seen belongs to a user to be; one whose user was erased opens nothing."""
     if await session.scalar(select(users.c.erased_at).where(users.c.id == user_id)) is not None:
         raise UserErased
+
+
+async def require_staff(database: Database, caller: Principal, venue_id: UUID) -> None:
+    """For a route that is the staff's whatever it finds. Raises `StaffOnly`."""
+    async with database.sessions() as session:
+        (await rights_of(session, caller)).require_staff_at(venue_id)

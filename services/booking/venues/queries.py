@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from sqlalchemy import Row, select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from services.booking.venues.domain import Court, OpeningException, OpeningHours, PriceRule, Venue
 from services.booking.venues.tables import courts, opening_exceptions, opening_hours, price_rules, venues
@@ -129,3 +130,9 @@ def _rule(row: Row[Any]) -> PriceRule:
         row.valid_until,
         row.role,
     )
+
+
+async def lock_courts(session: AsyncSession, court_ids: Collection[UUID]) -> None:
+    """One change of blocks on a court at a time. Bookings are not held up: they refer to a court, and this lock lets them."""
+    rows = select(courts.c.id).where(courts.c.id.in_(court_ids)).order_by(courts.c.id)
+    await session.execute(rows.with_for_update(key_share=True))

@@ -14,6 +14,7 @@ import pytest
 from deploy import tokens
 from deploy.local.postgres import Postgres
 from services.booking.venues.seed import VENUE_ID
+from tests.integration.booking.halls import Hall, open_hall
 from tests.stack import TestStack
 
 OTHER_VENUE = UUID("019ab1d0-0c0a-7000-8000-00000000beef")
@@ -81,8 +82,15 @@ async def club(idle_stack: TestStack, postgres: Postgres) -> AsyncIterator[Club]
     database = await asyncpg.connect(url)
     await database.execute(COPY_VENUE, OTHER_VENUE, VENUE_ID)
     api = await idle_stack.start("booking", "api", name="club", BOOKING_DATABASE_URL=url)
-    limits = httpx.Limits(max_connections=100)
+    # Idle connections go before the server closes them after 5 s: a request on its way to a closing one would be lost.
+    limits = httpx.Limits(max_connections=100, keepalive_expiry=2)
     async with httpx.AsyncClient(timeout=10, limits=limits, trust_env=False) as client:
         yield Club(api, url, database, idle_stack, client)
     await database.close()
     await idle_stack.stop("club")
+
+
+@pytest.fixture(scope="session")
+async def hall(club: Club) -> AsyncIterator[Hall]:
+    async with open_hall(club) as hall:
+        yield hall

@@ -98,9 +98,11 @@ async def test_a_seat_of_a_hold_that_is_over_is_free_again(club: Club) -> None:
 async def test_the_database_refuses_an_overlap_by_itself(club: Club) -> None:
     court, starts_at = a_free_slot()
     await club.hold("first", court, starts_at)
+    other = (await club.hold("second", *a_free_slot())).json()["id"]
     with pytest.raises(asyncpg.ExclusionViolationError) as refused:
         await club.database.execute(
-            "INSERT INTO court_occupancy (court_id, during) VALUES ($1, tstzrange($2, $3))",
+            "UPDATE court_occupancy SET court_id = $2, during = tstzrange($3, $4) WHERE booking_id = $1",
+            other,
             court,
             datetime.fromisoformat(starts_at) + timedelta(minutes=30),
             datetime.fromisoformat(starts_at) + timedelta(minutes=60),

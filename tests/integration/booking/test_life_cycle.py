@@ -311,7 +311,9 @@ async def test_crons_do_what_is_due_and_fire_once_however_many_workers_run(desk:
     answers = await desk.club.count("idempotency_keys")
     jobs = crons(desk.catalogue)
     done = {job.name: await asyncio.gather(*(job.fire(desk.unit_of_work) for _ in range(5))) for job in jobs}
-    assert all(sum(count > 0 for count in counts) == 1 for counts in done.values()), done
+    worked = {name: sum(count > 0 for count in counts) for name, counts in done.items()}
+    nothing_due = {"carry on closures": 0}
+    assert worked == {job.name: 1 for job in jobs} | nothing_due
     assert sum(done["purge idempotency answers"]) == answers > 0
     assert await desk.story(ended) == ["held", "confirmed", "completed"]
     assert await desk.story(over) == ["held", "expired"]
