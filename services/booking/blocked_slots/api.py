@@ -19,10 +19,10 @@ from services.booking.blocked_slots.representation import (
     block_out,
     represent,
 )
-from services.booking.users.rights import require_staff, rights_of
 from services.booking.bookings.api import Key
 from services.booking.bookings.queries import in_the_way
 from services.booking.dependencies import CatalogueOf, ChassisOf, KnownUsersOf
+from services.booking.users.rights import require_staff, rights_of
 from services.booking.venues.domain import Venue
 from services.booking.venues.queries import CourtNotFound
 from services.chassis.auth import Caller

@@ -12,11 +12,11 @@ from starlette.background import BackgroundTask
 from uuid_utils.compat import uuid7
 
 from services.booking.blocked_slots.domain import check_interval
-from services.booking.users.rights import require_staff
 from services.booking.bookings.api import Key
 from services.booking.closures import mutations, queries
 from services.booking.closures.domain import LONGEST, Closure, State
 from services.booking.dependencies import CatalogueOf, ChassisOf, KnownUsersOf
+from services.booking.users.rights import require_staff
 from services.booking.venues.domain import Venue
 from services.booking.venues.queries import Catalogue
 from services.chassis.auth import Caller

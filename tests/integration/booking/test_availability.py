@@ -21,7 +21,7 @@ from services.booking.venues.queries import FRESH_SECONDS, Catalogue
 from services.booking.venues.seed import VENUE_ID, court_id
 from services.chassis.database import Database
 from tests.integration.booking.conftest import Club
-from tests.integration.booking.slots import MADRID
+from tests.integration.booking.slots import BLOCK, MADRID
 
 COURTS = 3
 HOURS = "INSERT INTO opening_hours (venue_id, weekday, opens, closes) SELECT $1, day, '08:00', '20:00' FROM generate_series(0, 6) day"
@@ -280,7 +280,7 @@ async def test_one_statement_for_any_number_of_courts_and_days(club: Club) -> No
 async def _block(annex: Annex, court: int, ahead: int, hour: int) -> None:
     starts_at = datetime.fromisoformat(annex.at(ahead, hour))
     await annex.club.database.execute(
-        "INSERT INTO court_occupancy (court_id, during) VALUES ($1, tstzrange($2, $3))",
+        BLOCK,
         annex.courts[court],
         starts_at,
         starts_at + timedelta(hours=1),

@@ -24,7 +24,7 @@ from services.booking.venues.seed import VENUE_ID, court_id
 from services.chassis import problems
 from services.chassis.database import Database, StatelessConnection
 from tests.integration.booking.in_process import Office, migrate
-from tests.integration.booking.slots import tomorrow
+from tests.integration.booking.slots import BLOCK, tomorrow
 from tests.stack import TestStack
 
 CLIENTS = 64
@@ -35,9 +35,6 @@ MORNING = tomorrow(3).astimezone(UTC) + timedelta(hours=2)
 OVERLAPS = """
 SELECT count(*) FROM court_occupancy a JOIN court_occupancy b
 ON a.id < b.id AND a.court_id = b.court_id AND a.during && b.during
-"""
-BLOCK = """
-INSERT INTO court_occupancy (court_id, during) VALUES ($1, tstzrange($2, $3)) ON CONFLICT DO NOTHING RETURNING id
 """
 STRAY = """
 SELECT count(*) FROM court_occupancy o FULL JOIN (SELECT * FROM bookings WHERE status IN ('held', 'confirmed')) b ON b.id = o.booking_id

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
-from services.booking.venues.seed import VENUE_ID
+from services.booking.venues.seed import VENUE_ID, court_id
 from tests.integration.booking.conftest import OTHER_VENUE, Club
 from tests.integration.booking.slots import a_free_slot, tomorrow
 
@@ -151,6 +152,43 @@ async def _one_of_the_staff(scene: Scene) -> Ask:
     return Ask(f"/v1/venues/{VENUE_ID}/staff/{await scene.sign_in('owner')}")
 
 
+def _far_off(**more: Any) -> dict[str, Any]:
+    """An hour beyond every booking of other tests."""
+    since = tomorrow(60)
+    return {"reason": "maintenance"} | more | {name: (since + hours).isoformat() for name, hours in HOUR.items()}
+
+
+HOUR = {"starts_at": timedelta(hours=1), "ends_at": timedelta(hours=2)}
+
+
+async def _block(_: Scene) -> Ask:
+    return Ask(f"/v1/venues/{VENUE_ID}/blocked-slots", _far_off(court_ids=[str(court_id(8))]))
+
+
+async def _blocks(_: Scene) -> Ask:
+    return Ask(f"/v1/venues/{VENUE_ID}/blocked-slots")
+
+
+async def _unblock(scene: Scene) -> Ask:
+    ask = await _block(scene)
+    made = await scene.ask("admin", "POST", ask.path, json=ask.body)
+    assert made.status_code == 201, made.text
+    return Ask(f"/v1/blocked-slots/{made.json()['blocked_slots'][0]['id']}")
+
+
+async def _close(_: Scene) -> Ask:
+    hour = _far_off()
+    body = {"from": hour["starts_at"], "until": hour["ends_at"], "reason": "rain"}
+    return Ask(f"/v1/venues/{VENUE_ID}/closures", body)
+
+
+async def _closure(scene: Scene) -> Ask:
+    ask = await _close(scene)
+    made = await scene.ask("admin", "POST", ask.path, json=ask.body)
+    assert made.status_code == 202, made.text
+    return Ask(made.headers["location"])
+
+
 #                                        anonymous, owner, other, elsewhere, staff, admin
 EVERYONE, SIGNED_IN = (200,) * 6, (401, 200, 200, 200, 200, 200)
 OWNER_AND_CLUB = (401, 200, 404, 404, 200, 200)
@@ -166,6 +204,11 @@ ROWS = (
     Row("GET /v1/bookings/{booking_id}/checkout", (401, 303, 404, 404, 303, 303), _pay),
     Row("POST /v1/bookings/{booking_id}/cancel", OWNER_AND_CLUB, _cancel),
     Row("POST /v1/bookings/{booking_id}/reschedule", OWNER_AND_CLUB, _reschedule),
+    Row("POST /v1/venues/{venue_id}/blocked-slots", STAFF_HERE, _block),
+    Row("GET /v1/venues/{venue_id}/blocked-slots", (401, 403, 403, 403, 200, 200), _blocks),
+    Row("DELETE /v1/blocked-slots/{blocked_slot_id}", (401, 403, 403, 403, 200, 200), _unblock),
+    Row("POST /v1/venues/{venue_id}/closures", (401, 403, 403, 403, 202, 202), _close),
+    Row("GET /v1/closures/{closure_id}", (401, 403, 403, 403, 200, 200), _closure),
     Row("GET /v1/me", SIGNED_IN, _me),
     Row("PATCH /v1/me", SIGNED_IN, _edit_me),
     Row("DELETE /v1/me", (401, 204, 204, 204, 204, 204), _me),

@@ -32,6 +32,7 @@ from services.booking.venues.domain import Slot
 from services.booking.venues.seed import court_id
 from tests.integration.booking.bench import Bench, open_bench
 from tests.integration.booking.in_process import migrate
+from tests.integration.booking.slots import BLOCK
 
 EXAMPLES, STEPS = 500, 50
 PLAYERS = ("ana", "bo")  # few, so that their bookings meet
@@ -47,9 +48,6 @@ SELECT (SELECT json_agg(b) FROM (SELECT id, user_id, status, version, court_id, 
        (SELECT json_agg(o) FROM (SELECT court_id, lower(during) AS starts_at, upper(during) AS ends_at, booking_id FROM court_occupancy) o),
        (SELECT json_agg(e) FROM (SELECT aggregateid, convert_from(payload, 'UTF8')::json->'version' AS version FROM outbox
                                  WHERE aggregatetype = 'booking.events' ORDER BY seq) e)
-"""
-BLOCK = """
-INSERT INTO court_occupancy (court_id, during) VALUES ($1, tstzrange($2, $3)) ON CONFLICT DO NOTHING RETURNING id
 """
 
 
