@@ -10,19 +10,24 @@ from courtside_contracts.topics import PAYMENT_EVENTS
 from services.booking.availability import api as availability
 from services.booking.bookings import api as bookings
 from services.booking.bookings import consumers, mutations
+from services.booking.calendars import api as calendars
 from services.booking.users.mutations import KnownUsers
 from services.booking.venues.queries import Catalogue
+from services.chassis import http, limits
 from services.chassis.consuming import Consumers
 from services.chassis.crons import Cron
 from services.chassis.idempotency import PURGE_BATCH, purge
 from services.chassis.service import Chassis, Service
 
+TITLE = "Courtside booking"
+ROUTERS = (availability.router, bookings.router, calendars.by_user, calendars.by_token)
+
 
 def build(chassis: Chassis) -> Service:
     catalogue = Catalogue(chassis.database)
     return Service(
-        title="Courtside booking",
-        routers=(availability.router, bookings.router),
+        title=TITLE,
+        routers=ROUTERS,
         consumers=Consumers(
             topics=(PAYMENT_EVENTS,),
             in_transaction={
@@ -33,6 +38,10 @@ def build(chassis: Chassis) -> Service:
         crons=crons(catalogue),
         state={"catalogue": catalogue, "known_users": KnownUsers(chassis.unit_of_work)},
     )
+
+
+def openapi() -> str:
+    return http.describe(TITLE, ROUTERS)
 
 
 def crons(catalogue: Catalogue) -> tuple[Cron, ...]:
@@ -48,4 +57,5 @@ def crons(catalogue: Catalogue) -> tuple[Cron, ...]:
             lambda work: mutations.complete_ended(work, catalogue),
         ),
         Cron("purge idempotency answers", timedelta(minutes=10), PURGE_BATCH, purge),
+        Cron("purge rate limits", timedelta(minutes=1), limits.PURGE_BATCH, limits.purge),
     )

@@ -4,14 +4,21 @@ import datetime as dt
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict
 
 from services.booking.availability.queries import free_slots
 from services.booking.bookings.representation import Money
 from services.booking.dependencies import CatalogueOf, ChassisOf
+from services.booking.venues.queries import VenueNotFound
+from services.chassis import limits, problems
 
-router = APIRouter(prefix="/v1/availability", tags=["availability"])
+router = APIRouter(
+    prefix="/v1/availability",
+    tags=["availability"],
+    dependencies=[Depends(limits.by_address)],
+    responses=problems.responses(problems.TooManyRequests),
+)
 
 
 class SlotOut(BaseModel):
@@ -44,7 +51,7 @@ class AvailabilityOut(BaseModel):
     courts: list[CourtOut]
 
 
-@router.get("", response_model=AvailabilityOut)
+@router.get("", response_model=AvailabilityOut, responses=problems.responses(VenueNotFound))
 async def get_availability(
     venue_id: UUID,
     date: Annotated[dt.date, Query(description="A local day of the venue", examples=["2026-11-28"])],

@@ -23,26 +23,28 @@ class CourtOutOfUse(problems.Conflict):
 
 
 class SlotInThePast(problems.Invalid):
-    pass
+    """The slot has begun."""
 
 
 class SlotBeyondHorizon(problems.Invalid):
-    pass
+    """The club takes bookings up to `last_bookable_day` only."""
 
 
 class SlotAlreadyTaken(problems.Conflict):
-    pass
+    """Somebody has the court at that time; `next_free_slots` are the next ones of the same court."""
 
 
 class ActiveBookingLimit(problems.Conflict):
-    pass
+    """The player has as many held and confirmed bookings as the club allows; `limit` is the number."""
 
 
 class BookingNotFound(problems.NotFound):
-    pass
+    """There is no such booking, or it is somebody else's."""
 
 
 class HoldExpired(problems.Problem):
+    """The hold ran out before it was paid for, and the slot is free again."""
+
     status = 410
 
 
@@ -59,7 +61,7 @@ class CancellationWindowClosed(problems.Conflict):
 
 
 class BookingChanged(problems.PreconditionFailed):
-    pass
+    """The booking is no longer the one whose ETag came in `If-Match`: read it again."""
 
 
 class OtherVenue(problems.Conflict):
@@ -67,7 +69,7 @@ class OtherVenue(problems.Conflict):
 
 
 class StaffOnly(problems.Forbidden):
-    pass
+    """Players may not do this."""
 
 
 class NotYetTime(Exception):

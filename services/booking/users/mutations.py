@@ -18,7 +18,7 @@ REMEMBERED = 10_000
 
 
 class EmailBelongsToAnotherUser(problems.Conflict):
-    pass
+    """The token's e-mail address is that of another user of the club."""
 
 
 class KnownUsers:
