@@ -22,6 +22,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from services.chassis.retrying import is_database_away
 
@@ -109,6 +110,8 @@ class RequestNotValid(Invalid):
     """The body, a parameter or a header is not what the API describes; `errors` points at each place."""
 
 
+METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+
 FRAMEWORK = {
     400: ("bad-request", "Bad request"),
     404: ("not-found", "Not found"),
@@ -187,11 +190,22 @@ def _is_offset(step: str | int, path: list[str | int]) -> bool:
     return isinstance(step, int) and len(path) == 1
 
 
-async def _on_http_exception(_: Request, error: Exception) -> JSONResponse:
+async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    headers = {"Allow": _allowed(request)} if error.status_code == MethodNotAllowed.status else error.headers
     code, title = FRAMEWORK.get(error.status_code, ("http-error", HTTPStatus(error.status_code).phrase))
     body = document(error.status_code, code, title, str(error.detail))
-    return JSONResponse(body, error.status_code, headers=error.headers, media_type=MEDIA_TYPE)
+    return JSONResponse(body, error.status_code, headers=headers, media_type=MEDIA_TYPE)
+
+
+def _allowed(request: Request) -> str:
+    """The methods of all routes on this path; the framework would name those of the first."""
+    fitting = (
+        method
+        for method in METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.routes)
+    )
+    return ", ".join(fitting)
 
 
 async def _on_failure(_: Request, error: Exception) -> JSONResponse:
