@@ -34,8 +34,8 @@ from services.chassis.unit_of_work import UnitOfWork
 log = structlog.get_logger()
 
 WINDOW_SECONDS = 60
-PATIENCE_SECONDS = 0.5
-"""A limit that takes longer is left out: it is there to protect, not to be another thing that can be slow."""
+PATIENCE_SECONDS = 2.0
+"""A limit that takes longer is left out. Long enough for a burst on a cold pool: that is when a limit is wanted."""
 PURGE_BATCH = 10_000
 READS = ("GET", "HEAD", "OPTIONS")
 

@@ -168,6 +168,7 @@ async def get_booking(
     response: Response,
     if_none_match: IfNoneMatch = None,
 ) -> Any:
+    """A booking of your own, or for staff any."""
     async with chassis.database.sessions() as session:
         booking = await queries.visible(session, booking_id, caller)
     if is_current(if_none_match, etag(booking)):

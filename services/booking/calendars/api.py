@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.booking.bookings import queries as bookings
 from services.booking.bookings.domain import Booking, BookingNotFound
 from services.booking.calendars import mutations, queries
-from services.booking.calendars.rendering import MEDIA_TYPE, Entry, render
 from services.booking.calendars.queries import CalendarNotFound
+from services.booking.calendars.rendering import MEDIA_TYPE, Entry, render
 from services.booking.dependencies import CatalogueOf, ChassisOf, KnownUsersOf
 from services.booking.users.mutations import EmailBelongsToAnotherUser
 from services.booking.venues.queries import Catalogue

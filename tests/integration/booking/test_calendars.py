@@ -17,7 +17,7 @@ async def test_a_booking_goes_into_the_players_calendar(club: Club) -> None:
     assert answer.headers["content-type"] == "text/calendar; charset=utf-8"
     assert answer.headers["cache-control"] == "private, no-store"
     (event,) = Calendar.from_ical(answer.content).events
-    assert event.DTSTART.isoformat() == starts_at
+    assert event.start.isoformat() == starts_at
     assert (event["SEQUENCE"], event["STATUS"]) == (1, "TENTATIVE")
     assert (await club.ask("GET", path, "curious")).json()["code"] == "booking-not-found"
 
@@ -53,5 +53,5 @@ async def test_the_table_opens_no_feed(club: Club) -> None:
 
 
 async def _renew(club: Club, player: str) -> str:
-    url = (await club.ask("POST", "/v1/me/calendar", player)).json()["url"]
+    url: str = (await club.ask("POST", "/v1/me/calendar", player)).json()["url"]
     return "/v1/calendars/" + url.rpartition("/")[2]

@@ -25,7 +25,7 @@ from services.booking.venues.seed import VENUE_ID, court_id
 from services.chassis import http
 from services.chassis.auth import TokenVerifier
 from services.chassis.clock import DatabaseClock
-from services.chassis.database import Database
+from services.chassis.database import Database, StatelessConnection
 from services.chassis.relay import Doorbell
 from services.chassis.service import Chassis
 from services.chassis.unit_of_work import UnitOfWorkFactory
@@ -187,7 +187,9 @@ async def listening(club: Club) -> AsyncIterator[tuple[httpx.AsyncClient, list[s
     async def listen(connection: asyncpg.Connection[Any]) -> None:
         connection.add_query_logger(lambda record: sent.append(record.query))
 
-    async with asyncpg.create_pool(club.database_url, min_size=0, init=listen) as pool:
+    async with asyncpg.create_pool(
+        club.database_url, min_size=0, init=listen, connection_class=StatelessConnection
+    ) as pool:
         database, clock = Database(engine, async_sessionmaker(engine), pool), DatabaseClock()
         unit_of_work = UnitOfWorkFactory(database, clock, lambda: None)
         state = {
