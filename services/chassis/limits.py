@@ -11,7 +11,6 @@ A table that cannot be reached limits nobody: whoever can book may book.
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import math
 from collections.abc import Mapping
@@ -35,7 +34,9 @@ log = structlog.get_logger()
 
 WINDOW_SECONDS = 60
 PATIENCE_SECONDS = 2.0
-"""A limit that takes longer is left out. Long enough for a burst on a cold pool: that is when a limit is wanted."""
+"""For a connection; the statement then has the server's `lock_timeout`. Long enough for a burst on a cold pool: that is when a limit is
+wanted. The statement is never cancelled from here: a stateless connection, cancelled between parsing and running it, would keep the
+table's lock until its next use."""
 PURGE_BATCH = 10_000
 READS = ("GET", "HEAD", "OPTIONS")
 
@@ -135,8 +136,8 @@ async def _enforce(request: Request, limits: Mapping[str, Limit]) -> None:
 async def _take(database: Database, limits: Mapping[str, Limit]) -> list[Taken]:
     steps = [limit.step_seconds for limit in limits.values()]
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            rows = await database.pool.fetch(TAKE, list(limits), steps, float(WINDOW_SECONDS))
+        async with database.pool.acquire(timeout=PATIENCE_SECONDS) as connection:
+            rows = await connection.fetch(TAKE, list(limits), steps, float(WINDOW_SECONDS))
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:  # a time-out is an OSError
         log.warning("rate limits not applied", error=type(error).__name__)
         return []

@@ -90,7 +90,7 @@ class Listing:
                 yield columns.starts_at >= first
             if end:
                 yield columns.starts_at < end
-        if asked.cursor:
+        if asked.cursor is not None:
             after = cursors.decode(asked.cursor, self.bound_to, Position)
             yield tuple_(columns.starts_at, columns.id) > tuple_(*after)
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
-from icalendar import Calendar, Event, Timezone, TimezoneDaylight, TimezoneStandard
+from icalendar import Calendar, Event, Timezone
 
 from services.booking.bookings.domain import Booking
 from services.booking.bookings.life_cycle import Status
@@ -90,8 +90,8 @@ def test_a_program_that_does_not_know_the_zone_learns_its_offsets(zone: str) -> 
 
 def offset(told: Timezone, moment: datetime) -> timedelta:
     """As RFC 5545 3.6.5 says: that of the observance with the latest onset."""
-    parts = [part for part in told.subcomponents if isinstance(part, TimezoneStandard | TimezoneDaylight)]
-    begun = [
+    parts = told.subcomponents
+    begun: list[tuple[datetime, timedelta]] = [
         (onset, part.TZOFFSETTO)
         for part in parts
         if (onset := part.DTSTART.replace(tzinfo=UTC) - part.TZOFFSETFROM) <= moment
