@@ -5,19 +5,25 @@ from enum import IntEnum
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Response
 
 from services.booking.availability.domain import Question
 from services.booking.availability.queries import look
 from services.booking.availability.representation import AvailabilityOut, Body, body
 from services.booking.dependencies import CatalogueOf, ChassisOf
 from services.booking.venues.domain import Venue
-from services.booking.venues.queries import CourtNotFound
+from services.booking.venues.queries import CourtNotFound, VenueNotFound
+from services.chassis import limits, problems
 from services.chassis.auth import PerhapsCaller
 from services.chassis.etags import matches
 from services.chassis.problems import RequestNotValid
 
-router = APIRouter(prefix="/v1/availability", tags=["availability"])
+router = APIRouter(
+    prefix="/v1/availability",
+    tags=["availability"],
+    dependencies=[Depends(limits.by_address)],
+    responses=problems.responses(problems.TooManyRequests),
+)
 
 FRESHNESS = {"Cache-Control": "no-cache", "Vary": "Authorization"}
 """Keep it, but ask each time: a slot may go at any moment, and the price depends on who asks."""
@@ -36,7 +42,10 @@ Day = Annotated[dt.date | None, Query(ge=dt.date(2000, 1, 1), le=dt.date(2999, 1
 @router.get(
     "",
     response_model=AvailabilityOut,
-    responses={304: {"description": "Unchanged since the answer with this ETag", "content": None}},
+    responses={
+        304: {"description": "Unchanged since the answer with this ETag", "content": None},
+        **problems.responses(VenueNotFound, CourtNotFound),
+    },
 )
 async def get_availability(
     caller: PerhapsCaller,

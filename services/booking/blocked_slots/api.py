@@ -4,13 +4,25 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime
 from uuid_utils.compat import uuid7
 
 from services.booking.blocked_slots import mutations, queries
 from services.booking.blocked_slots.cursors import Cursor
-from services.booking.blocked_slots.domain import Order, Scope, blocks
+from services.booking.blocked_slots.domain import (
+    BlockedSlotNotFound,
+    BlockInThePast,
+    BlockTooFarAhead,
+    BlockTooLong,
+    BookingsInTheWay,
+    EndsBeforeItStarts,
+    Order,
+    Scope,
+    TooManyBlocks,
+    blocks,
+)
+from services.booking.blocked_slots.recurrence import RuleNotValid, RuleTooLong
 from services.booking.blocked_slots.representation import (
     BlockedSlotsPage,
     BlockIn,
@@ -22,14 +34,40 @@ from services.booking.blocked_slots.representation import (
 from services.booking.bookings.api import Key
 from services.booking.bookings.queries import in_the_way
 from services.booking.dependencies import CatalogueOf, ChassisOf, KnownUsersOf
+from services.booking.users.domain import EmailBelongsToAnotherUser, StaffOnly, UserErased
 from services.booking.users.rights import require_staff, rights_of
 from services.booking.venues.domain import Venue
-from services.booking.venues.queries import CourtNotFound
+from services.booking.venues.queries import CourtNotFound, VenueNotFound
+from services.chassis import limits, problems
 from services.chassis.auth import Caller
-from services.chassis.idempotency import Answer, IdempotencyKey, once
+from services.chassis.cursors import CursorNotValid
+from services.chassis.idempotency import Answer, IdempotencyKey, IdempotencyKeyReused, once
 from services.chassis.unit_of_work import UnitOfWork
 
-router = APIRouter(prefix="/v1", tags=["blocked slots"])
+router = APIRouter(
+    prefix="/v1",
+    tags=["blocked slots"],
+    dependencies=[Depends(limits.by_user)],
+    responses=problems.responses(
+        problems.TooManyRequests,
+        UserErased,
+        StaffOnly,
+        EmailBelongsToAnotherUser,
+        VenueNotFound,
+        CourtNotFound,
+        BlockedSlotNotFound,
+        BookingsInTheWay,
+        TooManyBlocks,
+        EndsBeforeItStarts,
+        BlockInThePast,
+        BlockTooLong,
+        BlockTooFarAhead,
+        RuleNotValid,
+        RuleTooLong,
+        CursorNotValid,
+        IdempotencyKeyReused,
+    ),
+)
 
 
 @router.post("/venues/{venue_id}/blocked-slots", status_code=201, response_model=BlockOut)

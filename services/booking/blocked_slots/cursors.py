@@ -9,11 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.booking.blocked_slots.domain import BlockedSlot
-from services.chassis import problems
-
-
-class CursorNotValid(problems.Invalid):
-    pass
+from services.chassis.cursors import CursorNotValid
 
 
 @dataclass(frozen=True)

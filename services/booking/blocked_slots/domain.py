@@ -28,7 +28,7 @@ BOOKINGS_MAX: Mapping[OverBookings, int] = {"refuse": 0, "cancel": 200}
 
 
 class BlockedSlotNotFound(problems.NotFound):
-    pass
+    """There is no such block."""
 
 
 class BookingsInTheWay(problems.Conflict):
@@ -36,23 +36,23 @@ class BookingsInTheWay(problems.Conflict):
 
 
 class TooManyBlocks(problems.Invalid):
-    pass
+    """The rule, times the courts, makes more blocks than one request may."""
 
 
 class EndsBeforeItStarts(problems.Invalid):
-    pass
+    """The interval is empty."""
 
 
 class BlockInThePast(problems.Invalid):
-    pass
+    """The interval is over."""
 
 
 class BlockTooLong(problems.Invalid):
-    pass
+    """One block may not last so long."""
 
 
 class BlockTooFarAhead(problems.Invalid):
-    pass
+    """The interval lies further ahead than blocks may."""
 
 
 @dataclass(frozen=True)

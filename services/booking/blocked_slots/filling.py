@@ -24,7 +24,7 @@ ROUNDS_MAX = 20
 
 
 class CourtContended(problems.Unavailable):
-    pass
+    """So many bookings of the court are under way that the block found no moment; the same request will do."""
 
 
 @dataclass(frozen=True)

@@ -1,23 +1,46 @@
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.responses import RedirectResponse
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from uuid_utils.compat import uuid7
 
 from services.booking.bookings import mutations, queries
-from services.booking.bookings.domain import Booking, BookingChanged, choose_slot
+from services.booking.bookings.domain import (
+    ActiveBookingLimit,
+    Booking,
+    BookingChanged,
+    BookingNotFound,
+    CancellationWindowClosed,
+    CheckoutNotReady,
+    CourtOutOfUse,
+    HoldExpired,
+    OtherVenue,
+    SlotAlreadyTaken,
+    SlotBeyondHorizon,
+    SlotInThePast,
+    SlotNotOnGrid,
+    SlotTooSoon,
+    TransitionNotPossible,
+    choose_slot,
+)
 from services.booking.bookings.hold import Hold
-from services.booking.bookings.representation import BookingOut, MovedOut, etag, represent
+from services.booking.bookings.listing import BookingFilters, DateNeedsCourt, Listing
+from services.booking.bookings.representation import BookingOut, BookingsOut, MovedOut, etag, represent
 from services.booking.dependencies import CatalogueOf, ChassisOf, KnownUsersOf
+from services.booking.users.domain import EmailBelongsToAnotherUser, StaffOnly, UserErased, UserNotFound
 from services.booking.users.queries import must_live
 from services.booking.users.rights import rights_of
+from services.booking.venues.queries import CourtNotFound, VenueNotFound
+from services.chassis import limits, problems
 from services.chassis.auth import Caller
-from services.chassis.idempotency import Answer, IdempotencyKey, once, replay
+from services.chassis.cursors import CursorNotValid
+from services.chassis.etags import matches
+from services.chassis.idempotency import Answer, IdempotencyKey, IdempotencyKeyReused, once, replay
 from services.chassis.problems import Problem
 from services.chassis.unit_of_work import UnitOfWork
 
@@ -31,7 +54,24 @@ def _only_text(value: object) -> object:
 Rfc3339 = Annotated[AwareDatetime, BeforeValidator(_only_text)]
 """Pydantic alone would take a number for seconds since 1970."""
 
-router = APIRouter(prefix="/v1/bookings", tags=["bookings"])
+router = APIRouter(
+    prefix="/v1/bookings",
+    tags=["bookings"],
+    dependencies=[Depends(limits.by_user)],
+    responses=problems.responses(problems.TooManyRequests, UserErased),
+)
+Documented = dict[int | str, dict[str, Any]]
+
+CHANGES = (BookingNotFound, TransitionNotPossible, CancellationWindowClosed, BookingChanged, IdempotencyKeyReused)
+PLACES = (CourtNotFound, CourtOutOfUse, SlotAlreadyTaken, SlotBeyondHorizon, SlotInThePast, SlotNotOnGrid, SlotTooSoon)
+
+
+ETAG = {"ETag": {"description": "For `If-Match` and `If-None-Match`", "schema": {"type": "string"}}}
+LOCATION = {"Location": {"description": "The booking", "schema": {"type": "string"}}}
+LINK = {"Link": {"description": '`rel="next"`, unless this is the last page', "schema": {"type": "string"}}}
+TAGGED: Documented = {200: {"headers": ETAG}}
+TAGGED_201: Documented = {201: {"headers": ETAG | LOCATION}}
+LINKED: Documented = {200: {"headers": LINK}}
 
 
 class HoldIn(BaseModel):
@@ -74,12 +114,51 @@ Key = Annotated[
         description="Send the same key to repeat a request safely: the first answer comes again for 24 hours.",
     ),
 ]
+IfNoneMatch = Annotated[
+    str | None, Header(alias="If-None-Match", description="The ETag that you have: 304 while it is current.")
+]
 IfMatch = Annotated[
     str | None, Header(alias="If-Match", description="The booking's ETag: refused with 412 when it has changed since.")
 ]
 
 
-@router.post("", status_code=201, response_model=BookingOut)
+@router.get(
+    "",
+    response_model=BookingsOut,
+    responses=LINKED | problems.responses(CursorNotValid, StaffOnly, DateNeedsCourt, CourtNotFound, VenueNotFound),
+)
+async def list_bookings(
+    filters: Annotated[BookingFilters, Query()],
+    caller: Caller,
+    chassis: ChassisOf,
+    catalogue: CatalogueOf,
+    response: Response,
+) -> dict[str, object]:
+    """Bookings by start: a player's own, or for staff those that the filters select."""
+    async with chassis.database.sessions() as session:
+        listing = await Listing.of(filters, await rights_of(session, caller), catalogue)
+        page, next_cursor = await queries.page(session, listing)
+    if next_cursor:
+        response.headers["Link"] = listing.link(router.prefix, next_cursor)
+    items = [represent(booking, *await catalogue.court(booking.court_id)) for booking in page]
+    return {"items": items, "next_cursor": next_cursor}
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=BookingOut,
+    responses=TAGGED_201
+    | problems.responses(
+        *PLACES,
+        ActiveBookingLimit,
+        StaffOnly,
+        EmailBelongsToAnotherUser,
+        UserNotFound,
+        UserErased,
+        IdempotencyKeyReused,
+    ),
+)
 async def hold_slot(
     body: HoldIn,
     caller: Caller,
@@ -107,17 +186,34 @@ async def hold_slot(
     return (await Hold(booking, slot, venue, court, key).place(chassis, catalogue)).response()
 
 
-@router.get("/{booking_id}", response_model=BookingOut)
+@router.get(
+    "/{booking_id}",
+    response_model=BookingOut,
+    responses=TAGGED | {304: {"description": "You have this version"}} | problems.responses(BookingNotFound),
+)
 async def get_booking(
-    booking_id: UUID, caller: Caller, chassis: ChassisOf, catalogue: CatalogueOf, response: Response
-) -> dict[str, object]:
+    booking_id: UUID,
+    caller: Caller,
+    chassis: ChassisOf,
+    catalogue: CatalogueOf,
+    response: Response,
+    if_none_match: IfNoneMatch = None,
+) -> Any:
+    """A booking of your own, or for staff any."""
     async with chassis.database.sessions() as session:
         booking = await queries.visible(session, booking_id, caller)
+    if matches(if_none_match, etag(booking)):
+        return Response(status_code=304, headers={"ETag": etag(booking)})
     response.headers["ETag"] = etag(booking)
     return represent(booking, *await catalogue.court(booking.court_id))
 
 
-@router.get("/{booking_id}/checkout", status_code=303, response_class=RedirectResponse)
+@router.get(
+    "/{booking_id}/checkout",
+    status_code=303,
+    response_class=RedirectResponse,
+    responses=problems.responses(BookingNotFound, HoldExpired, TransitionNotPossible, CheckoutNotReady),
+)
 async def go_to_checkout(booking_id: UUID, caller: Caller, chassis: ChassisOf) -> RedirectResponse:
     """To the payment page, as long as the slot is held. The page's own link lives longer than the hold: enter it only through here."""
     async with chassis.database.sessions() as session:
@@ -126,7 +222,7 @@ async def go_to_checkout(booking_id: UUID, caller: Caller, chassis: ChassisOf) -
     return RedirectResponse(url, status_code=303, headers={"Cache-Control": "no-store"})
 
 
-@router.post("/{booking_id}/cancel", response_model=BookingOut)
+@router.post("/{booking_id}/cancel", response_model=BookingOut, responses=TAGGED | problems.responses(*CHANGES))
 async def cancel_booking(
     booking_id: UUID,
     body: CancelIn,
@@ -149,7 +245,11 @@ async def cancel_booking(
     return (await chassis.unit_of_work.run(lambda work: once(work, key, lambda: change(work)))).response()
 
 
-@router.post("/{booking_id}/reschedule", response_model=MovedOut)
+@router.post(
+    "/{booking_id}/reschedule",
+    response_model=MovedOut,
+    responses=TAGGED | problems.responses(*CHANGES, *PLACES, OtherVenue),
+)
 async def reschedule_booking(
     booking_id: UUID,
     body: RescheduleIn,

@@ -24,7 +24,7 @@ class CourtOutOfUse(problems.Conflict):
 
 
 class SlotInThePast(problems.Invalid):
-    pass
+    """The slot has begun."""
 
 
 class SlotTooSoon(problems.Invalid):
@@ -32,26 +32,28 @@ class SlotTooSoon(problems.Invalid):
 
 
 class SlotBeyondHorizon(problems.Invalid):
-    pass
+    """The club takes bookings up to `last_bookable_day` only."""
 
 
 class SlotAlreadyTaken(problems.Conflict):
-    pass
+    """Somebody has the court at that time; `next_free_slots` are the next ones of the same court."""
 
 
 class ActiveBookingLimit(problems.Conflict):
-    pass
+    """The player has as many held and confirmed bookings as the club allows; `limit` is the number."""
 
 
 class TooManyAtOnce(problems.Unavailable):
-    pass
+    """So many requests want the same that none of a few tries got through; the same request will do."""
 
 
 class BookingNotFound(problems.NotFound):
-    pass
+    """There is no such booking, or it is somebody else's."""
 
 
 class HoldExpired(problems.Problem):
+    """The hold ran out before it was paid for, and the slot is free again."""
+
     status = 410
 
 
@@ -68,7 +70,7 @@ class CancellationWindowClosed(problems.Conflict):
 
 
 class BookingChanged(problems.PreconditionFailed):
-    pass
+    """The booking is no longer the one whose ETag came in `If-Match`: read it again."""
 
 
 class OtherVenue(problems.Conflict):

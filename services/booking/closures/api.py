@@ -6,26 +6,51 @@ from uuid import UUID
 
 import orjson
 import structlog
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.background import BackgroundTask
 from uuid_utils.compat import uuid7
 
-from services.booking.blocked_slots.domain import check_interval
+from services.booking.blocked_slots.domain import (
+    BlockInThePast,
+    BlockTooFarAhead,
+    BlockTooLong,
+    EndsBeforeItStarts,
+    check_interval,
+)
 from services.booking.bookings.api import Key
 from services.booking.closures import mutations, queries
-from services.booking.closures.domain import LONGEST, Closure, State
+from services.booking.closures.domain import LONGEST, Closure, ClosureNotFound, State
 from services.booking.dependencies import CatalogueOf, ChassisOf, KnownUsersOf
+from services.booking.users.domain import EmailBelongsToAnotherUser, StaffOnly, UserErased
 from services.booking.users.rights import require_staff
 from services.booking.venues.domain import Venue
-from services.booking.venues.queries import Catalogue
+from services.booking.venues.queries import Catalogue, VenueNotFound
+from services.chassis import limits, problems
 from services.chassis.auth import Caller
-from services.chassis.idempotency import Answer, IdempotencyKey, once
+from services.chassis.idempotency import Answer, IdempotencyKey, IdempotencyKeyReused, once
 from services.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
 log = structlog.get_logger()
 
-router = APIRouter(prefix="/v1", tags=["closures"])
+router = APIRouter(
+    prefix="/v1",
+    tags=["closures"],
+    dependencies=[Depends(limits.by_user)],
+    responses=problems.responses(
+        problems.TooManyRequests,
+        UserErased,
+        StaffOnly,
+        EmailBelongsToAnotherUser,
+        VenueNotFound,
+        ClosureNotFound,
+        EndsBeforeItStarts,
+        BlockInThePast,
+        BlockTooLong,
+        BlockTooFarAhead,
+        IdempotencyKeyReused,
+    ),
+)
 
 
 class ClosureIn(BaseModel):

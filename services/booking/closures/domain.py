@@ -15,7 +15,7 @@ LONGEST = timedelta(days=31)
 
 
 class ClosureNotFound(problems.NotFound):
-    pass
+    """There is no such closure."""
 
 
 @dataclass(eq=False)

@@ -4,17 +4,32 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.booking.bookings.mutations import expire_overdue
 from services.booking.dependencies import CatalogueOf, ChassisOf, KnownUsersOf
 from services.booking.users import erasure, mutations, queries
-from services.booking.users.domain import User, UserErased
+from services.booking.users.domain import (
+    EmailBelongsToAnotherUser,
+    HasActiveBookings,
+    StaffOnly,
+    User,
+    UserErased,
+    UserNotFound,
+)
 from services.booking.users.rights import rights_of
+from services.chassis import limits, problems
 from services.chassis.auth import Caller, Role
 
-router = APIRouter(prefix="/v1", tags=["users"])
+router = APIRouter(
+    prefix="/v1",
+    tags=["users"],
+    dependencies=[Depends(limits.by_user)],
+    responses=problems.responses(
+        problems.TooManyRequests, UserErased, StaffOnly, UserNotFound, HasActiveBookings, EmailBelongsToAnotherUser
+    ),
+)
 
 Name = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")

@@ -17,11 +17,11 @@ class UserErased(problems.Forbidden):
 
 
 class UserNotFound(problems.NotFound):
-    pass
+    """There is no such user, or they were erased."""
 
 
 class EmailBelongsToAnotherUser(problems.Conflict):
-    pass
+    """The token's e-mail address is that of another user of the club."""
 
 
 class HasActiveBookings(problems.Conflict):
@@ -29,11 +29,11 @@ class HasActiveBookings(problems.Conflict):
 
 
 class StaffOnly(problems.Forbidden):
-    pass
+    """Only the staff of the venue may do that."""
 
 
 class AdminOnly(problems.Forbidden):
-    pass
+    """Only admins may do that."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from courtside_contracts.user import UserProfile
 from services.booking.bookings import mutations as bookings
 from services.booking.bookings import queries
 from services.booking.bookings.domain import Booking
+from services.booking.calendars import mutations as calendars
 from services.booking.users.domain import HasActiveBookings, UserErased
 from services.booking.users.tables import users, venue_staff
 from services.chassis.unit_of_work import UnitOfWork
@@ -29,6 +30,7 @@ async def erase(work: UnitOfWork, user_id: UUID) -> None:
             "Cancel your active bookings first; what was paid for them goes back to you.",
             bookings=[_shown(booking) for booking in active],
         )
+    await calendars.close(work, user_id)
     await work.session.execute(delete(venue_staff).where(venue_staff.c.user_id == user_id))
     nobody = {"email": None, "name": None, "locale": None, "role": "player", "erased_at": work.now}
     await work.session.execute(update(users).where(users.c.id == user_id).values(**nobody, version=users.c.version + 1))

@@ -12,7 +12,10 @@ from pydantic import BaseModel, ConfigDict
 from services.booking.dependencies import CatalogueOf, ChassisOf
 from services.booking.users import mutations, queries
 from services.booking.users.api import UserOut, represent
+from services.booking.users.domain import AdminOnly, UserErased, UserNotFound
 from services.booking.users.rights import rights_of
+from services.booking.venues.queries import VenueNotFound
+from services.chassis import limits, problems
 from services.chassis.auth import Caller
 
 
@@ -27,7 +30,12 @@ async def known_venue(venue_id: UUID, catalogue: CatalogueOf) -> UUID:
 
 VenueId = Annotated[UUID, Depends(known_venue)]
 
-router = APIRouter(prefix="/v1/venues/{venue_id}/staff", tags=["staff"], dependencies=[Depends(admin)])
+router = APIRouter(
+    prefix="/v1/venues/{venue_id}/staff",
+    tags=["staff"],
+    dependencies=[Depends(limits.by_user), Depends(admin)],
+    responses=problems.responses(problems.TooManyRequests, UserErased, AdminOnly, UserNotFound, VenueNotFound),
+)
 
 
 class StaffMemberOut(UserOut):

@@ -24,11 +24,11 @@ FRESH_SECONDS = 5.0
 
 
 class VenueNotFound(problems.NotFound):
-    pass
+    """There is no such venue."""
 
 
 class CourtNotFound(problems.NotFound):
-    pass
+    """There is no such court."""
 
 
 class Catalogue:

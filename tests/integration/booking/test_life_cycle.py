@@ -308,6 +308,7 @@ async def test_crons_do_what_is_due_and_fire_once_however_many_workers_run(desk:
     await desk.club.database.execute(past, ended["id"])
     await desk.let_expire(over)
     await desk.club.database.execute("UPDATE idempotency_keys SET created_at = now() - interval '25 h'")
+    await desk.club.database.execute("INSERT INTO rate_limits VALUES ('user-reads veteran', now() - interval '1 s')")
     answers = await desk.club.count("idempotency_keys")
     jobs = crons(desk.catalogue)
     done = {job.name: await asyncio.gather(*(job.fire(desk.unit_of_work) for _ in range(5))) for job in jobs}

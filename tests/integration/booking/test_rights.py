@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import pytest
@@ -132,6 +133,24 @@ async def _reschedule(scene: Scene) -> Ask:
     return Ask(await scene.confirmed() + "/reschedule", a_slot())
 
 
+async def _bookings(_: Scene) -> Ask:
+    return Ask("/v1/bookings")
+
+
+async def _entry(scene: Scene) -> Ask:
+    return Ask(await scene.confirmed() + "/calendar.ics")
+
+
+async def _calendar(_: Scene) -> Ask:
+    return Ask("/v1/me/calendar")
+
+
+async def _feed(scene: Scene) -> Ask:
+    """Whoever has the address may read it: that is what it is for."""
+    made = await scene.ask("owner", "POST", "/v1/me/calendar")
+    return Ask(urlsplit(made.json()["url"]).path)
+
+
 async def _me(_: Scene) -> Ask:
     return Ask("/v1/me")
 
@@ -209,6 +228,11 @@ ROWS = (
     Row("DELETE /v1/blocked-slots/{blocked_slot_id}", (401, 403, 403, 403, 200, 200), _unblock),
     Row("POST /v1/venues/{venue_id}/closures", (401, 403, 403, 403, 202, 202), _close),
     Row("GET /v1/closures/{closure_id}", (401, 403, 403, 403, 200, 200), _closure),
+    Row("GET /v1/bookings", SIGNED_IN, _bookings),
+    Row("GET /v1/bookings/{booking_id}/calendar.ics", OWNER_AND_CLUB, _entry),
+    Row("GET /v1/me/calendar", SIGNED_IN, _calendar),
+    Row("POST /v1/me/calendar", (401, 201, 201, 201, 201, 201), _calendar),
+    Row("GET /v1/calendars/{token}.ics", EVERYONE, _feed),
     Row("GET /v1/me", SIGNED_IN, _me),
     Row("PATCH /v1/me", SIGNED_IN, _edit_me),
     Row("DELETE /v1/me", (401, 204, 204, 204, 204, 204), _me),
