@@ -122,6 +122,8 @@ async def list_blocked_slots(
     """By start. The next page is behind `Link: <…>; rel="next"`."""
     await require_staff(chassis.database, caller, venue_id)
     venue = await catalogue.venue(venue_id)
+    if since and until and until <= since:
+        raise EndsBeforeItStarts("`until` must be later than `from`.")
     after = Cursor.read(cursor).position if cursor else None
     wanted = queries.Wanted(venue_id, court_id, since, until, after, limit + 1)
     async with chassis.database.sessions() as session:

@@ -43,7 +43,7 @@ async def test_nobody_gets_a_blocked_court(hall: Hall) -> None:
     assert (await hall.hold(a_player(), court, at(day, 8))).status_code == 201
     assert (await hall.hold(a_player(), court, at(day, 12))).status_code == 201
     query = {"venue_id": str(hall.venue_id), "date": day.date().isoformat()}
-    shown = (await hall.club.ask("GET", "/v1/availability", params=query)).json()["courts"]
+    shown = (await hall.club.ask("GET", "/v1/availability", params=query)).json()["days"][0]["courts"]
     free = next(one["slots"] for one in shown if one["court_id"] == court)
     assert [slot["starts_at"] for slot in free] == [at(day, hour).isoformat() for hour in range(13, 22)]
 

@@ -56,17 +56,10 @@ def upgrade() -> None:
         op.f("court_occupancy_blocked_slot_id_fk"), "court_occupancy", "blocked_slots", ["blocked_slot_id"], ["id"], ondelete="CASCADE"
     )
     op.create_check_constraint(op.f("court_occupancy_one_claim"), "court_occupancy", "num_nonnulls(booking_id, blocked_slot_id) = 1")
-    op.create_index(
-        "court_occupancy_by_blocked_slot_id",
-        "court_occupancy",
-        ["blocked_slot_id"],
-        postgresql_where=sa.text("blocked_slot_id IS NOT NULL"),
-    )
 
 
 def downgrade() -> None:
     op.execute("DELETE FROM court_occupancy WHERE booking_id IS NULL")
-    op.drop_index("court_occupancy_by_blocked_slot_id", "court_occupancy")
     op.drop_constraint(op.f("court_occupancy_one_claim"), "court_occupancy")
     op.drop_column("court_occupancy", "blocked_slot_id")
     op.drop_table("closures")
