@@ -27,7 +27,7 @@ from services.chassis.unit_of_work import UnitOfWorkFactory
 
 
 def settings_for(url: str, pool_size: int = 10) -> BookingSettings:
-    return BookingSettings(database_url=SecretStr(url), database_pool_size=pool_size)
+    return BookingSettings(environment="test", database_url=SecretStr(url), database_pool_size=pool_size)
 
 
 async def migrate(url: str) -> None:
