@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from deploy.demo import demo
 from deploy.local.commands import down, logs, reset, status, up
 from deploy.local.errors import PartFailed, Trouble, WrongEnvironment
+from deploy.seeding import seed
 from deploy.tokens import token
 
 
@@ -37,7 +38,7 @@ def _complain(trouble: Trouble) -> None:
 app = typer.Typer(
     cls=Verbs, no_args_is_help=True, pretty_exceptions_enable=False, help="Court booking, on your machine."
 )
-for verb in (up, down, reset, logs, status, demo, token):
+for verb in (up, down, reset, logs, status, demo, token, seed):
     app.command()(verb)
 
 if __name__ == "__main__":

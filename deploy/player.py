@@ -169,7 +169,7 @@ async def free_slots(client: httpx.AsyncClient, booking_url: str, venue_id: str,
     found: list[Slot] = []
     for ahead in range(1, 31):
         day = date.today() + timedelta(days=ahead)  # noqa: DTZ011 - any day will do
-        query = {"venue_id": venue_id, "date": day.isoformat()}
+        query = {"venue_id": venue_id, "from": day.isoformat()}
         answer = await patiently(client, "GET", f"{booking_url}/v1/availability", 10.0, params=query)
         if answer.status_code != httpx.codes.OK:
             raise DemoFailed(f"no availability: {answer.text}")
@@ -177,7 +177,8 @@ async def free_slots(client: httpx.AsyncClient, booking_url: str, venue_id: str,
             Slot(
                 court["court_id"], court["name"], slot["starts_at"], slot["price"]["amount"], slot["price"]["currency"]
             )
-            for court in answer.json()["courts"]
+            for day_of_courts in answer.json()["days"]
+            for court in day_of_courts["courts"]
             for slot in court["slots"]
         ]
         if len(found) >= at_least:

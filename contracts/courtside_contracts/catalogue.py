@@ -11,6 +11,7 @@ from courtside_contracts.booking import (
     BookingRefundDue,
     BookingRescheduled,
 )
+from courtside_contracts.court import SlotBlocked, SlotUnblocked
 from courtside_contracts.envelope import Event
 from courtside_contracts.notification import NotificationSent
 from courtside_contracts.payment import PaymentCheckoutOpened, PaymentSucceeded
@@ -26,6 +27,8 @@ EVENTS: dict[str, type[Event]] = {
         BookingExpired,
         BookingCompleted,
         BookingRefundDue,
+        SlotBlocked,
+        SlotUnblocked,
         PaymentCheckoutOpened,
         PaymentSucceeded,
         NotificationSent,

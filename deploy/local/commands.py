@@ -154,5 +154,5 @@ def _print_first_steps(installation: Installation) -> None:
     for part, address in addresses.items():
         print(f"  {part:<18} {address}")
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).date()
-    url = f"{installation.url('booking')}/v1/availability?venue_id={VENUE_ID}&date={tomorrow}"
+    url = f"{installation.url('booking')}/v1/availability?venue_id={VENUE_ID}&from={tomorrow}"
     print(f"\nWhich slots are free tomorrow?\n  curl '{url}'")

@@ -1,7 +1,7 @@
-from services.booking.app import build
+from services.booking.app import build, openapi
 from services.booking.settings import BookingSettings
 from services.booking.venues import seed
 from services.chassis.service import main
 
 if __name__ == "__main__":
-    main(BookingSettings, build, seed=seed.run)
+    main(BookingSettings, build, openapi, seed=seed.run)

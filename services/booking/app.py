@@ -8,21 +8,32 @@ from functools import partial
 from courtside_contracts.payment import PaymentCheckoutOpened, PaymentSucceeded
 from courtside_contracts.topics import PAYMENT_EVENTS
 from services.booking.availability import api as availability
+from services.booking.blocked_slots import api as blocked_slots
 from services.booking.bookings import api as bookings
 from services.booking.bookings import consumers, mutations
+from services.booking.calendars import api as calendars
+from services.booking.closures import api as closures
+from services.booking.closures import mutations as closing
+from services.booking.users import api as users
+from services.booking.users import staff_api as staff
 from services.booking.users.mutations import KnownUsers
 from services.booking.venues.queries import Catalogue
+from services.chassis import http, limits
 from services.chassis.consuming import Consumers
 from services.chassis.crons import Cron
 from services.chassis.idempotency import PURGE_BATCH, purge
 from services.chassis.service import Chassis, Service
 
+TITLE = "Courtside booking"
+PEOPLE, CLUB = (users.router, staff.router), (blocked_slots.router, closures.router)
+ROUTERS = (availability.router, bookings.router, calendars.by_user, calendars.by_token, *PEOPLE, *CLUB)
+
 
 def build(chassis: Chassis) -> Service:
     catalogue = Catalogue(chassis.database)
     return Service(
-        title="Courtside booking",
-        routers=(availability.router, bookings.router),
+        title=TITLE,
+        routers=ROUTERS,
         consumers=Consumers(
             topics=(PAYMENT_EVENTS,),
             in_transaction={
@@ -33,6 +44,10 @@ def build(chassis: Chassis) -> Service:
         crons=crons(catalogue),
         state={"catalogue": catalogue, "known_users": KnownUsers(chassis.unit_of_work)},
     )
+
+
+def openapi() -> str:
+    return http.describe(TITLE, ROUTERS)
 
 
 def crons(catalogue: Catalogue) -> tuple[Cron, ...]:
@@ -47,5 +62,7 @@ def crons(catalogue: Catalogue) -> tuple[Cron, ...]:
             mutations.BATCH,
             lambda work: mutations.complete_ended(work, catalogue),
         ),
+        Cron("carry on closures", timedelta(seconds=5), closing.BATCH, lambda work: closing.carry_on(work, catalogue)),
         Cron("purge idempotency answers", timedelta(minutes=10), PURGE_BATCH, purge),
+        Cron("purge rate limits", timedelta(minutes=1), limits.PURGE_BATCH, limits.purge),
     )

@@ -109,4 +109,12 @@ async def authenticated(
     return await verifier.verify(credentials.credentials)
 
 
+async def perhaps_authenticated(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
+) -> Principal | None:
+    """For what is open to everyone: nobody, or who the token says. A token that is not valid is refused, not overlooked."""
+    return await authenticated(request, credentials) if credentials else None
+
+
 Caller = Annotated[Principal, Depends(authenticated)]
+PerhapsCaller = Annotated[Principal | None, Depends(perhaps_authenticated)]

@@ -2,7 +2,8 @@
 
 A handler is one of three kinds, and which kind is the whole configuration of a service (`Consumers`, in its `app.py`):
 
-- `projections` copy somebody else's state into a table of ours; they go first within a batch, since the others read that table;
+- `projections` copy somebody else's state into a table of ours; they go first within a batch, since the others read that table; when
+  the state is erased at its source, a null value comes in its place, and the projection's `tombstones` handler forgets it;
 - `in_transaction` handlers touch the database only; a batch of them shares one transaction, and is redone one by one if it fails;
 - `calling_out` handlers call a provider; they run one by one, each with transactions of its own, and claim with the result.
 
@@ -24,7 +25,7 @@ from prometheus_client import Counter
 from pydantic import ValidationError
 
 from courtside_contracts.envelope import Envelope, Event, MalformedEnvelope
-from courtside_contracts.topics import FAILURE_HEADERS_MAX_BYTES, RECORD_MAX_BYTES, Topic
+from courtside_contracts.topics import FAILURE_HEADERS_MAX_BYTES, RECORD_MAX_BYTES, Topic, all_topics
 from services.chassis import inbox
 from services.chassis.retrying import Fatal, Ladder, Transient, is_database_away, next_hop
 from services.chassis.settings import Settings
@@ -36,6 +37,8 @@ log = structlog.get_logger()
 
 LANES = 16
 """Keys handled side by side: as many provider calls are under way at once."""
+
+COMPACTED = frozenset(topic.name for topic in all_topics() if topic.cleanup == "compact")
 
 HANDLED = Counter("courtside_events_handled_total", "Records by what became of them", ["topic", "type", "outcome"])
 
@@ -73,6 +76,8 @@ class ForwarderFailed(Exception):
 
 InTransaction = Callable[[UnitOfWork, Any], Awaitable[None]]
 CallingOut = Callable[[Delivery[Any]], Awaitable[None]]
+Forget = Callable[[UnitOfWork, str], Awaitable[None]]
+"""Gets the record's key."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,12 @@ class Consumers:
     projections: Mapping[type[Event], InTransaction] = field(default_factory=dict)
     in_transaction: Mapping[type[Event], InTransaction] = field(default_factory=dict)
     calling_out: Mapping[type[Event], CallingOut] = field(default_factory=dict)
+    tombstones: Mapping[type[Event], Forget] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for event in self.tombstones:
+            if event not in self.projections or event.topic not in COMPACTED:
+                raise ValueError(f"{event.type} has no tombstones: only a projection of a compacted topic has")
 
     @property
     def by_type(self) -> dict[str, type[Event]]:
@@ -95,11 +106,12 @@ class NewerVersion(Transient):
 
 @dataclass(frozen=True)
 class Received:
-    """A record that could be read."""
+    """A record that could be read. A tombstone has a kind and no event."""
 
     record: Record
     envelope: Envelope
-    event: Event
+    kind: type[Event]
+    event: Event | None
 
 
 class Pipeline:
@@ -116,10 +128,10 @@ class Pipeline:
     async def handle_batch(self, records: Sequence[Record]) -> None:
         """Raises only when nothing may be passed over: our database or the broker is away."""
         received = [read for record in records if (read := await self._read(record))]
-        first = [read for read in received if type(read.event) in self._consumers.projections]
-        then = [read for read in received if type(read.event) not in self._consumers.projections]
+        first = [read for read in received if read.kind in self._consumers.projections]
+        then = [read for read in received if read.kind not in self._consumers.projections]
         for part in (first, then):
-            if any(type(read.event) in self._consumers.calling_out for read in part):
+            if any(read.kind in self._consumers.calling_out for read in part):
                 await _lanes(part, self._handle_one)
             elif part:
                 await self._handle_together(part)
@@ -127,28 +139,25 @@ class Pipeline:
     async def _read(self, record: Record) -> Received | None:
         """`None` when the record was passed over or routed on."""
         try:
-            attributes, event = self._decode(record)
+            attributes = _attributes(record)
+            kind = self._types.get(attributes.type)
+            if kind is None:
+                self._refuse_newer(attributes.type)
+                HANDLED.labels(record.topic, attributes.type, "passed over").inc()
+                return None
+            return Received(record, attributes, kind, self._decode(record, kind))
         except (Fatal, Transient) as error:
             await self._route(record, error)
             return None
-        if event is None:
-            HANDLED.labels(record.topic, attributes.type, "passed over").inc()
-            return None
-        return Received(record, attributes, event)
 
-    def _decode(self, record: Record) -> tuple[Envelope, Event | None]:
-        try:
-            attributes = Envelope.parse(record.headers)
-        except MalformedEnvelope as error:
-            raise Fatal(str(error)) from error
-        event = self._types.get(attributes.type)
-        if event is None:
-            self._refuse_newer(attributes.type)
-            return attributes, None
+    def _decode(self, record: Record, kind: type[Event]) -> Event | None:
+        """`None` for a tombstone."""
         if record.value is None:
-            raise Fatal(f"{attributes.type} has no value")
+            if kind not in self._consumers.tombstones:
+                raise Fatal(f"{kind.type} has no value")
+            return None
         try:
-            return attributes, event.model_validate_json(record.value)
+            return kind.model_validate_json(record.value)
         except ValidationError as error:
             # The errors without their input: a dead letter's headers repeat no data.
             raise Fatal(
@@ -168,7 +177,7 @@ class Pipeline:
                     if read.envelope.id in new:
                         new.discard(read.envelope.id)
                         with tracing(read.envelope.traceparent, read.envelope.correlation_id):
-                            await self._transactional(read)(work, read.event)
+                            await self._apply(read, work)
         except Exception as error:
             if is_database_away(error):
                 raise
@@ -177,9 +186,12 @@ class Pipeline:
             for read in batch:
                 self._count(read, "handled")
 
-    def _transactional(self, read: Received) -> InTransaction:
-        kind = type(read.event)
-        return self._consumers.projections.get(kind) or self._consumers.in_transaction[kind]
+    async def _apply(self, read: Received, work: UnitOfWork) -> None:
+        if read.event is None:
+            await self._consumers.tombstones[read.kind](work, _key(read.record))
+        else:
+            handle = self._consumers.projections.get(read.kind) or self._consumers.in_transaction[read.kind]
+            await handle(work, read.event)
 
     async def _handle_one(self, read: Received) -> None:
         with tracing(read.envelope.traceparent, read.envelope.correlation_id):
@@ -195,15 +207,15 @@ class Pipeline:
                 self._count(read, "handled")
 
     async def _dispatch(self, read: Received) -> None:
-        delivery = Delivery(read.event, read.envelope.id, self._group, self._unit_of_work)
-        if call_out := self._consumers.calling_out.get(type(read.event)):
+        delivery: Delivery[Any] = Delivery(read.event, read.envelope.id, self._group, self._unit_of_work)
+        if call_out := self._consumers.calling_out.get(read.kind):
             async with self._unit_of_work() as work:
                 if await inbox.has(work.session, self._group, delivery.event_id):
                     raise AlreadyHandled(delivery.event_id)
             await call_out(delivery)
         else:
             async with delivery.once() as work:
-                await self._transactional(read)(work, read.event)
+                await self._apply(read, work)
 
     async def _route(self, record: Record, error: Exception) -> None:
         """To the next tier or the dead letters: the very bytes, with why. Acknowledged by the broker before our offset moves."""
@@ -234,6 +246,20 @@ class Pipeline:
     async def stop(self) -> None:
         if self._forwarder is not None:
             await self._forwarder.stop()
+
+
+def _attributes(record: Record) -> Envelope:
+    try:
+        return Envelope.parse(record.headers)
+    except MalformedEnvelope as error:
+        raise Fatal(str(error)) from error
+
+
+def _key(record: Record) -> str:
+    try:
+        return (record.key or b"").decode()
+    except UnicodeDecodeError as error:
+        raise Fatal("the key is not UTF-8") from error
 
 
 async def _lanes(batch: Sequence[Received], handle_one: Callable[[Received], Awaitable[None]]) -> None:

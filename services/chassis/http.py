@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 import structlog
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Request
 from fastapi.routing import APIRoute
 from prometheus_client import Counter, Histogram
 from uuid_utils.compat import uuid7
 
-from services.chassis import problems
+from services.chassis import docs, problem_pages, problems
+from services.chassis.openapi import DescribedAPI
 from services.chassis.settings import Settings
 from services.chassis.telemetry import tracing
 
@@ -24,6 +26,8 @@ _REQUEST_ID = re.compile(r"^[\w.:/+=-]{1,128}$")
 REQUESTS = Counter("courtside_http_requests_total", "Requests by route and status", ["method", "route", "status"])
 SECONDS = Histogram("courtside_http_request_seconds", "Time from request to the end of the answer", ["method", "route"])
 
+ADDED = "courtside.headers"
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -31,32 +35,43 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-class BodyTooLarge(problems.Problem):
-    status = 413
-
-
 def create_app(settings: Settings, title: str, body_max_bytes: int, routers: Sequence[APIRouter], **state: Any) -> App:
     """`RequestContext` around FastAPI: inside it, FastAPI would answer some requests before any of our code."""
-    app = FastAPI(
+    app = _api(title, [*routers, docs.router, problem_pages.router], body_max_bytes)
+    for name, value in state.items():
+        setattr(app.state, name, value)
+    app.state.settings = settings
+    problems.install(app)
+    return RequestContext(app, body_max_bytes)
+
+
+def describe(title: str, routers: Sequence[APIRouter]) -> str:
+    """The OpenAPI document of these routes, as text to be committed and compared."""
+    return json.dumps(_api(title, routers).openapi(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _api(title: str, routers: Sequence[APIRouter], body_max_bytes: int | None = None) -> DescribedAPI:
+    app = DescribedAPI(
         title=title,
         version="1",
-        docs_url=None,  # the pages load scripts from elsewhere
+        docs_url=None,  # FastAPI's own pages load scripts from elsewhere: `docs` serves ours
         redoc_url=None,
         max_body_size=body_max_bytes,  # for bodies in chunks, whose length is not told beforehand
         telemetry={"tracing": False, "metrics": False},
         generate_unique_id_function=_operation_id,
     )
-    for name, value in state.items():
-        setattr(app.state, name, value)
-    app.state.settings = settings
-    problems.install(app)
     for router in routers:
         app.include_router(router)
-    return RequestContext(app, body_max_bytes)
+    return app
 
 
 def _operation_id(route: APIRoute) -> str:
     return route.name
+
+
+def add_headers(request: Request, headers: Mapping[str, str]) -> None:
+    """On whatever is answered: also on a response that the endpoint made itself, and on a problem."""
+    request.scope[ADDED].extend((name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items())
 
 
 class RequestContext:
@@ -75,9 +90,10 @@ class RequestContext:
             request_id = str(uuid7())
         with tracing(headers.get("traceparent"), request_id) as traceparent:
             answer = _Answer(send, request_id, traceparent)
+            scope[ADDED] = answer.headers
             try:
                 if _length(headers) > self.body_max_bytes:
-                    too_large = BodyTooLarge(f"A body has at most {self.body_max_bytes} bytes here.")
+                    too_large = problems.BodyTooLarge(f"A body has at most {self.body_max_bytes} bytes here.")
                     await problems.respond(too_large)(scope, receive, answer.send)
                 else:
                     await self.app(scope, receive, answer.send)
@@ -93,13 +109,13 @@ def _length(headers: dict[str, str]) -> int:
 class _Answer:
     def __init__(self, send: Send, request_id: str, traceparent: str) -> None:
         self._send, self._started = send, time.perf_counter()
-        self._headers = [(b"x-request-id", request_id.encode("latin-1")), (b"traceparent", traceparent.encode())]
+        self.headers = [(b"x-request-id", request_id.encode("latin-1")), (b"traceparent", traceparent.encode())]
         self._status = 500
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._status = message["status"]
-            message["headers"] = [*message.get("headers", []), *self._headers]
+            message["headers"] = [*message.get("headers", []), *self.headers]
         await self._send(message)
 
     def record(self, scope: Scope) -> None:

@@ -56,7 +56,7 @@ idempotency_keys = Table(
 
 
 class IdempotencyKeyReused(problems.Invalid):
-    pass
+    """The `Idempotency-Key` came with another request before: use a new key for a new request."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 from alembic import command, context
@@ -21,6 +22,7 @@ LOCK_TIMEOUT_MS = 4_000
 """A migration that cannot have its lock gives up, rather than queue everyone behind it."""
 MIGRATION_LOCK = 0x0C0A_57A2
 """Two processes that migrate at once take turns."""
+TURN_POLL_SECONDS = 0.2
 
 
 def config(settings: Settings) -> Config:
@@ -47,10 +49,21 @@ async def _connected(url: str, tables: list[MetaData]) -> None:
 
 
 def _migrate(connection: Connection, tables: list[MetaData]) -> None:
-    connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
     connection.execute(text(f"SET lock_timeout = {LOCK_TIMEOUT_MS}"))
     connection.commit()
+    _wait_for_turn(connection)
     context.configure(connection=connection, target_metadata=tables, transaction_per_migration=True)
     with context.begin_transaction():
         context.run_migrations()
+    connection.commit()
+
+
+def _wait_for_turn(connection: Connection) -> None:
+    """Asked for again and again: a session that waits inside `pg_advisory_lock` has a snapshot open, and CREATE INDEX CONCURRENTLY
+    of the one before it would wait for that snapshot in turn.
+    """
+    turn = text("SELECT pg_try_advisory_lock(:key)")
+    while not connection.execute(turn, {"key": MIGRATION_LOCK}).scalar_one():
+        connection.commit()
+        time.sleep(TURN_POLL_SECONDS)
     connection.commit()

@@ -22,6 +22,8 @@ from courtside_contracts.topics import RECORD_MAX_BYTES
 from services.chassis.database import CHASSIS
 from services.chassis.telemetry import current_correlation_id, current_traceparent
 
+EventKind = type[Event]
+
 OVERHEAD_BYTES = 4_096
 """Room for the key, the headers and the batch's own fields beside the value."""
 
@@ -62,6 +64,11 @@ class Outgoing:
     def of(cls, event: Event, now: datetime) -> Outgoing:
         """Under the trace of the request or record that is being worked on."""
         return cls(uuid7(), event.topic, event.key, event.type, event.source, event.value(), now)
+
+    @classmethod
+    def tombstone(cls, kind: EventKind, key: str, now: datetime) -> Outgoing:
+        """On a compacted topic: forget what was said under this key."""
+        return cls(uuid7(), kind.topic, key, kind.type, kind.source, None, now)
 
     def headers(self) -> dict[str, str]:
         """What the relay cannot tell from the other columns."""

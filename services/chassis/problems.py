@@ -4,7 +4,8 @@
     ├── BadRequest 400          ├── Conflict 409
     ├── Unauthorized 401        ├── PreconditionFailed 412
     ├── Forbidden 403           ├── Invalid 422
-    ├── NotFound 404            └── Unavailable 503
+    ├── NotFound 404            ├── Unavailable 503
+    └── MethodNotAllowed 405    └── TooManyRequests 429
 
 A service's errors are subclasses, named as sentences. A problem never carries the text of an exception that is not one.
 """
@@ -22,6 +23,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from services.chassis.database import NoDatabase
 from services.chassis.retrying import is_busy, is_database_away
@@ -29,6 +31,7 @@ from services.chassis.retrying import is_busy, is_database_away
 log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
+SCHEMA_REFERENCE = "#/components/schemas/Problem"
 
 
 class Problem(Exception):
@@ -46,6 +49,11 @@ class Problem(Exception):
     def __init__(self, detail: str, *, headers: dict[str, str] | None = None, **extras: Any) -> None:
         super().__init__(detail)
         self.detail, self.headers, self.extras = detail, headers, extras
+
+    @classmethod
+    def meaning(cls) -> str:
+        """The class's own docstring: what `/problems/{code}` and the OpenAPI document say."""
+        return " ".join((cls.__dict__.get("__doc__") or f"{cls.title}.").split())
 
     def document(self) -> dict[str, Any]:
         return document(self.status, self.code, self.title, self.detail, **self.extras)
@@ -67,6 +75,12 @@ class NotFound(Problem):
     status = 404
 
 
+class MethodNotAllowed(Problem):
+    """The path exists, but not with this method; `Allow` lists those that do."""
+
+    status = 405
+
+
 class Conflict(Problem):
     status = 409
 
@@ -77,6 +91,12 @@ class PreconditionFailed(Problem):
 
 class Invalid(Problem):
     status = 422
+
+
+class TooManyRequests(Problem):
+    """More requests than the limit allows; `Retry-After` says in how many seconds the next one is."""
+
+    status = 429
 
 
 class Unavailable(Problem):
@@ -92,6 +112,8 @@ class RequestNotValid(Invalid):
     """The body, a parameter or a header is not what the API describes; `errors` points at each place."""
 
 
+METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+
 FRAMEWORK = {
     400: ("bad-request", "Bad request"),
     404: ("not-found", "Not found"),
@@ -103,6 +125,33 @@ FRAMEWORK = {
 
 def document(status: int, code: str, title: str, detail: str, **extras: Any) -> dict[str, Any]:
     return {"type": f"/problems/{code}", "title": title, "status": status, "detail": detail, "code": code, **extras}
+
+
+def registry() -> dict[str, type[Problem]]:
+    """Every problem that the loaded code can answer with, by code."""
+    found: dict[str, type[Problem]] = {}
+    waiting = [Problem]
+    while waiting:
+        kinds = waiting.pop().__subclasses__()
+        found |= {kind.code: kind for kind in kinds}
+        waiting += kinds
+    return found
+
+
+def responses(*kinds: type[Problem]) -> dict[int | str, dict[str, Any]]:
+    """What a route documents: `responses=problems.responses(SlotAlreadyTaken, …)`. The schema of each status lists its codes."""
+    statuses = sorted({kind.status for kind in kinds})
+    return {status: _response([kind for kind in kinds if kind.status == status]) for status in statuses}
+
+
+def _response(kinds: list[type[Problem]]) -> dict[str, Any]:
+    codes = {"properties": {"code": {"enum": sorted(kind.code for kind in kinds)}}}
+    examples = {
+        kind.code: {"summary": kind.meaning(), "value": document(kind.status, kind.code, kind.title, kind.meaning())}
+        for kind in kinds
+    }
+    content = {"schema": {"allOf": [{"$ref": SCHEMA_REFERENCE}, codes]}, "examples": examples}
+    return {"description": ", ".join(f"`{code}`" for code in examples), "content": {MEDIA_TYPE: content}}
 
 
 def respond(problem: Problem) -> JSONResponse:
@@ -143,11 +192,22 @@ def _is_offset(step: str | int, path: list[str | int]) -> bool:
     return isinstance(step, int) and len(path) == 1
 
 
-async def _on_http_exception(_: Request, error: Exception) -> JSONResponse:
+async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    headers = {"Allow": _allowed(request)} if error.status_code == MethodNotAllowed.status else error.headers
     code, title = FRAMEWORK.get(error.status_code, ("http-error", HTTPStatus(error.status_code).phrase))
     body = document(error.status_code, code, title, str(error.detail))
-    return JSONResponse(body, error.status_code, headers=error.headers, media_type=MEDIA_TYPE)
+    return JSONResponse(body, error.status_code, headers=headers, media_type=MEDIA_TYPE)
+
+
+def _allowed(request: Request) -> str:
+    """The methods of all routes on this path; the framework would name those of the first."""
+    fitting = (
+        method
+        for method in METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.routes)
+    )
+    return ", ".join(fitting)
 
 
 async def _on_failure(_: Request, error: Exception) -> JSONResponse:
@@ -164,12 +224,20 @@ async def _on_failure(_: Request, error: Exception) -> JSONResponse:
 
 
 class DatabaseAway(Unavailable):
-    pass
+    """The database does not answer. Nothing was changed."""
 
 
 class DatabaseBusy(Unavailable):
-    pass
+    """Others are changing the same thing; nothing was changed, and the same request will do."""
 
 
 class InternalError(Problem):
+    """A fault of ours. It has been logged under the request's id."""
+
     status = 500
+
+
+class BodyTooLarge(Problem):
+    """A body has at most 64 KiB, unless the operation says otherwise."""
+
+    status = 413

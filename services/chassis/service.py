@@ -63,9 +63,17 @@ class Service:
     close: Callable[[], Awaitable[None]] | None = None
 
 
-def main(read_settings: type[Settings], build: Callable[[Chassis], Service], **commands: Command) -> None:
-    """`commands` are further words for the command line: they run and end."""
+def main(
+    read_settings: type[Settings],
+    build: Callable[[Chassis], Service],
+    openapi: Callable[[], str] | None = None,
+    **commands: Command,
+) -> None:
+    """`commands` are further words for the command line: they run and end. `openapi` is one that needs no settings."""
     role = sys.argv[1] if len(sys.argv) > 1 else "all"
+    if role == "openapi" and openapi:
+        sys.stdout.write(openapi())
+        return
     if role not in (*ROLES, *commands) or len(sys.argv) > 2:  # noqa: PLR2004
         sys.exit(_usage(f"unknown role {role!r}", commands))
     try:

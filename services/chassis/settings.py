@@ -39,6 +39,11 @@ class Settings(BaseSettings):
     token_issuer: str = "https://courtside.local/"  # noqa: S105 - an issuer is no secret
     token_audience: str = "courtside"  # noqa: S105
 
+    user_writes_per_minute: int | None = Field(default=None, ge=0)
+    user_reads_per_minute: int | None = Field(default=None, ge=0)
+    address_requests_per_minute: int | None = Field(default=None, ge=0)
+    """Rate limits; 0 is none. When not given: 30, 300 and 600, and none under test."""
+
     retry_delays: tuple[timedelta, ...] | None = None
     """Shorter waits for tests, one for each tier, as ISO 8601 durations or seconds; the ladder's own when not given."""
 

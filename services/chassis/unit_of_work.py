@@ -33,6 +33,10 @@ class UnitOfWork:
         """Tell of a fact when, and only when, this transaction commits."""
         self.outgoing.append(Outgoing.of(event, self.now))
 
+    def publish_tombstone(self, kind: type[Event], key: str) -> None:
+        """Have the compacted topic of `kind` forget this key when, and only when, this transaction commits."""
+        self.outgoing.append(Outgoing.tombstone(kind, key, self.now))
+
 
 @dataclass(frozen=True)
 class UnitOfWorkFactory:

@@ -9,7 +9,8 @@ from services.chassis.consuming import Consumers
 from services.chassis.service import Chassis, Service
 from services.notifications.emails.actions import Resend
 from services.notifications.emails.consumers import Mailing
-from services.notifications.recipients import mutations as recipients
+from services.notifications.recipients import consumers as recipients
+from services.notifications.recipients.mutations import remember
 from services.notifications.settings import NotificationsSettings
 
 
@@ -20,7 +21,8 @@ def build(chassis: Chassis) -> Service:
     mailing = Mailing(resend, settings.sender, settings.resend_per_second)
     consumers = Consumers(
         topics=(BOOKING_EVENTS, USER_PROFILES),
-        projections={UserProfile: recipients.remember},
+        projections={UserProfile: remember},
+        tombstones={UserProfile: recipients.forget},
         calling_out={BookingConfirmed: mailing.confirm},
     )
     return Service("Courtside notifications", consumers=consumers, close=resend.close)

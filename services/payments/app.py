@@ -11,7 +11,7 @@ from services.chassis.consuming import Consumers
 from services.chassis.service import Chassis, Service
 from services.payments.actions import Polar
 from services.payments.checkouts.consumers import open_checkout
-from services.payments.profiles.mutations import keep_profile
+from services.payments.profiles.mutations import forget_profile, keep_profile
 from services.payments.settings import PaymentsSettings
 from services.payments.webhooks.api import router as webhooks_router
 from services.payments.webhooks.consumers import take_up
@@ -36,6 +36,7 @@ def consumers(polar: Polar) -> Consumers:
     return Consumers(
         topics=(BOOKING_EVENTS, USER_PROFILES, POLAR_WEBHOOKS),
         projections={UserProfile: keep_profile},
+        tombstones={UserProfile: forget_profile},
         calling_out={
             BookingHeld: partial(open_checkout, polar=polar),
             PolarWebhook: partial(take_up, polar=polar),

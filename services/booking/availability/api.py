@@ -1,79 +1,96 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Any
+from enum import IntEnum
+from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict
+from fastapi import APIRouter, Depends, Header, Query, Response
 
-from services.booking.availability.queries import free_slots
-from services.booking.bookings.representation import Money
+from services.booking.availability.domain import Question
+from services.booking.availability.queries import look
+from services.booking.availability.representation import AvailabilityOut, Body, body
 from services.booking.dependencies import CatalogueOf, ChassisOf
+from services.booking.venues.domain import Venue
+from services.booking.venues.queries import CourtNotFound, VenueNotFound
+from services.chassis import limits, problems
+from services.chassis.auth import PerhapsCaller
+from services.chassis.etags import matches
+from services.chassis.problems import RequestNotValid
 
-router = APIRouter(prefix="/v1/availability", tags=["availability"])
+router = APIRouter(
+    prefix="/v1/availability",
+    tags=["availability"],
+    dependencies=[Depends(limits.by_address)],
+    responses=problems.responses(problems.TooManyRequests),
+)
 
-
-class SlotOut(BaseModel):
-    model_config = ConfigDict(title="Slot")
-
-    starts_at: dt.datetime
-    ends_at: dt.datetime
-    price: Money
-
-
-class CourtOut(BaseModel):
-    model_config = ConfigDict(title="CourtAvailability")
-
-    court_id: UUID
-    name: str
-    surface: str
-    slot_minutes: int
-    slots: list[SlotOut]
+FRESHNESS = {"Cache-Control": "no-cache", "Vary": "Authorization"}
+"""Keep it, but ask each time: a slot may go at any moment, and the price depends on who asks."""
 
 
-class AvailabilityOut(BaseModel):
-    """Free slots by court, soonest first. Instants carry the venue's offset."""
+class Duration(IntEnum):
+    """Minutes that a slot lasts."""
 
-    model_config = ConfigDict(title="Availability")
-
-    venue_id: UUID
-    venue_name: str
-    time_zone: str
-    date: dt.date
-    courts: list[CourtOut]
+    SIXTY = 60
+    NINETY = 90
 
 
-@router.get("", response_model=AvailabilityOut)
+Day = Annotated[dt.date | None, Query(ge=dt.date(2000, 1, 1), le=dt.date(2999, 12, 31), examples=["2026-11-28"])]
+
+
+@router.get(
+    "",
+    response_model=AvailabilityOut,
+    responses={
+        304: {"description": "Unchanged since the answer with this ETag", "content": None},
+        **problems.responses(VenueNotFound, CourtNotFound),
+    },
+)
 async def get_availability(
-    venue_id: UUID,
-    date: Annotated[dt.date, Query(description="A local day of the venue", examples=["2026-11-28"])],
+    caller: PerhapsCaller,
     chassis: ChassisOf,
     catalogue: CatalogueOf,
-) -> dict[str, Any]:
-    """The free slots of a day. Open to everyone: it shows no person."""
-    venue = await catalogue.venue(venue_id)
-    free = await free_slots(chassis.database, venue, date, chassis.clock.now())
-    return {
-        "venue_id": venue.id,
-        "venue_name": venue.name,
-        "time_zone": venue.zone.key,
-        "date": date,
-        "courts": [
-            {
-                "court_id": court.id,
-                "name": court.name,
-                "surface": court.surface,
-                "slot_minutes": court.slot_minutes,
-                "slots": [
-                    {
-                        "starts_at": venue.local(slot.starts_at),
-                        "ends_at": venue.local(slot.ends_at),
-                        "price": {"amount": slot.price_minor, "currency": venue.currency},
-                    }
-                    for slot in slots
-                ],
-            }
-            for court, slots in free.items()
-        ],
-    }
+    venue_id: UUID,
+    from_: Annotated[Day, Query(alias="from", description="The first day, local to the venue")] = None,
+    date: Annotated[Day, Query(description="The same as `from`")] = None,
+    days: Annotated[int, Query(ge=1, le=14)] = 1,
+    court_id: UUID | None = None,
+    duration: Annotated[Duration | None, Query(description="Only courts whose slots last so many minutes")] = None,
+    include: Annotated[
+        Literal["unavailable"] | None, Query(description="Also the slots that cannot be held, with the reason")
+    ] = None,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """The free slots of some days, with what they cost the caller. Open to everyone: it shows no person."""
+    question = Question(
+        venue=_with_court(await catalogue.venue(venue_id), court_id),
+        first_day=_one_of(from_, date),
+        days=days,
+        role=caller.role if caller else "player",
+        court_id=court_id,
+        slot_minutes=duration,
+        with_unavailable=include == "unavailable",
+    )
+    return _respond(body(await look(chassis.database, question, chassis.clock.now())), if_none_match)
+
+
+def _one_of(from_: dt.date | None, date: dt.date | None) -> dt.date:
+    day = from_ or date
+    if day is None or (from_ and date):
+        errors = [{"parameter": "from", "detail": "Give either `from` or `date`", "code": "one_of"}]
+        raise RequestNotValid("The request does not say which day it is for.", errors=errors)
+    return day
+
+
+def _with_court(venue: Venue, court_id: UUID | None) -> Venue:
+    if court_id and all(court.id != court_id for court in venue.courts):
+        raise CourtNotFound("There is no such court at this venue.", court_id=str(court_id), venue_id=str(venue.id))
+    return venue
+
+
+def _respond(found: Body, if_none_match: str | None) -> Response:
+    headers = {"ETag": found.etag, **FRESHNESS}
+    if matches(if_none_match, found.etag):
+        return Response(status_code=304, headers=headers)
+    return Response(found.content, headers=headers, media_type="application/json")

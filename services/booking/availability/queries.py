@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from uuid import UUID
 
-from services.booking.venues.domain import Court, Slot, Venue
+from services.booking.availability.domain import Occupied, Question, Sheet
+from services.booking.venues.domain import CELL_SECONDS, Court, Slot, Venue
 from services.chassis.database import Database
 
 LOOK_AHEAD_DAYS = 7
@@ -17,6 +18,16 @@ SELECT o.court_id, lower(o.during), upper(o.during), coalesce(b.status = 'held' 
 FROM court_occupancy o LEFT JOIN bookings b ON b.id = o.booking_id
 WHERE o.court_id = ANY($1) AND o.during && tstzrange($2, $3)
 """
+
+OCCUPIED = f"""
+SELECT o.court_id, floor(extract(epoch FROM lower(o.during)) / {CELL_SECONDS})::int,
+       ceil(extract(epoch FROM upper(o.during)) / {CELL_SECONDS})::int, o.booking_id IS NULL
+FROM court_occupancy o LEFT JOIN bookings b ON b.id = o.booking_id
+WHERE o.court_id = ANY($1) AND o.during && tstzrange($2, $3)
+  AND NOT coalesce(b.status = 'held' AND b.hold_expires_at <= $4, false)
+ORDER BY o.court_id, lower(o.during)
+"""  # noqa: S608 - a number of ours
+"""Whole cells, rounded outwards; a block has no booking. Overdue holds are left out."""
 
 
 @dataclass(frozen=True)
@@ -32,26 +43,20 @@ class Taken:
         return self.court_id == slot.court_id and self.starts_at < slot.ends_at and slot.starts_at < self.ends_at
 
 
-async def free_slots(database: Database, venue: Venue, day: date, now: datetime) -> dict[Court, list[Slot]]:
-    """The slots of each court that can be held on a local day. One statement, whatever the number of courts."""
-    offered = {
-        court: venue.slots(court, day) if day <= venue.last_bookable_day(now) else []
-        for court in venue.courts
-        if court.active
-    }
-    occupancy = await taken(database, [slot for slots in offered.values() for slot in slots], now)
-    return {
-        court: [slot for slot in free(slots, occupancy) if slot.starts_at > now] for court, slots in offered.items()
-    }
+async def look(database: Database, question: Question, now: datetime) -> Sheet:
+    """What stands on the courts in the days that are asked for. One statement, whatever the number of courts and days."""
+    window, courts = question.window(now), [court.id for court in question.courts]
+    from_, until = (datetime.fromtimestamp(cell * CELL_SECONDS, UTC) for cell in (window.start, window.stop))
+    rows = await database.pool.fetch(OCCUPIED, courts, from_, until, now) if window else []
+    return Sheet(question, question.limits(now), tuple(Occupied(*row) for row in rows))
 
 
 def coming_slots(venue: Venue, court: Court, after: Slot, now: datetime) -> list[Slot]:
-    """A slot and those of the same court that follow it, for a week or up to the horizon."""
+    """A slot and those of the same court that begin after it, for a week or up to the horizon."""
     first, last = venue.local(after.starts_at).date(), venue.last_bookable_day(now)
     days = (first + timedelta(days=ahead) for ahead in range(LOOK_AHEAD_DAYS))
-    return [
-        slot for day in days if day <= last for slot in venue.slots(court, day) if slot.starts_at >= after.starts_at
-    ]
+    later = (slot for day in days if day <= last for slot in venue.slots(court, day))
+    return [after, *(slot for slot in later if slot.starts_at > after.starts_at)]
 
 
 async def taken(database: Database, slots: list[Slot], now: datetime) -> list[Taken]:

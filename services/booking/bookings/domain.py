@@ -10,6 +10,7 @@ from uuid import UUID
 from services.booking.bookings.life_cycle import TRANSITIONS, Status, Trigger
 from services.booking.venues.domain import Court, Slot, Venue
 from services.chassis import problems
+from services.chassis.auth import Role
 
 Reason = Literal["cancelled_by_player", "cancelled_by_club", "paid_too_late", "paid_twice"]
 
@@ -23,30 +24,36 @@ class CourtOutOfUse(problems.Conflict):
 
 
 class SlotInThePast(problems.Invalid):
-    pass
+    """The slot has begun."""
+
+
+class SlotTooSoon(problems.Invalid):
+    """The club wants more notice; `first_bookable_instant` says from when on."""
 
 
 class SlotBeyondHorizon(problems.Invalid):
-    pass
+    """The club takes bookings up to `last_bookable_day` only."""
 
 
 class SlotAlreadyTaken(problems.Conflict):
-    pass
+    """Somebody has the court at that time; `next_free_slots` are the next ones of the same court."""
 
 
 class ActiveBookingLimit(problems.Conflict):
-    pass
+    """The player has as many held and confirmed bookings as the club allows; `limit` is the number."""
 
 
 class TooManyAtOnce(problems.Unavailable):
-    pass
+    """So many requests want the same that none of a few tries got through; the same request will do."""
 
 
 class BookingNotFound(problems.NotFound):
-    pass
+    """There is no such booking, or it is somebody else's."""
 
 
 class HoldExpired(problems.Problem):
+    """The hold ran out before it was paid for, and the slot is free again."""
+
     status = 410
 
 
@@ -63,15 +70,11 @@ class CancellationWindowClosed(problems.Conflict):
 
 
 class BookingChanged(problems.PreconditionFailed):
-    pass
+    """The booking is no longer the one whose ETag came in `If-Match`: read it again."""
 
 
 class OtherVenue(problems.Conflict):
     """A booking moves within its venue."""
-
-
-class StaffOnly(problems.Forbidden):
-    pass
 
 
 class NotYetTime(Exception):
@@ -113,10 +116,13 @@ class Booking:
     order_id: str | None = None
     refunds_due: tuple[RefundDue, ...] = ()
     cancel_reason: str | None = None
+    price_rule_id: UUID | None = None
+    """None when staff waived the price."""
 
     @classmethod
     def begin(cls, booking_id: UUID, slot: Slot, venue: Venue, user_id: UUID, now: datetime, *, free: bool) -> Booking:
         """Held until it is paid for, or confirmed at once when there is nothing to pay. The seat is the database's to give."""
+        price_minor = 0 if free else slot.price_minor
         return cls(
             id=booking_id,
             court_id=slot.court_id,
@@ -126,7 +132,8 @@ class Booking:
             ends_at=slot.ends_at,
             status="confirmed" if free else "held",
             seat=0,
-            price_minor=0 if free else slot.price_minor,
+            price_minor=price_minor,
+            price_rule_id=slot.price_rule_id if price_minor == slot.price_minor else None,
             currency=venue.currency,
             cancellation_window_hours=venue.cancellation_window_hours,
             hold_expires_at=None if free else now + timedelta(minutes=venue.hold_minutes),
@@ -220,21 +227,26 @@ class Booking:
         self.refunds_due = (*self.refunds_due, RefundDue(order_id, amount_minor, reason))
 
 
-def choose_slot(venue: Venue, court: Court, starts_at: datetime, now: datetime) -> Slot:
-    """The slot that a player asks for, if the club offers it."""
+def choose_slot(venue: Venue, court: Court, starts_at: datetime, now: datetime, role: Role = "player") -> Slot:
+    """The slot that is asked for, at the price of this role, if the club offers it."""
     if not court.active:
         raise CourtOutOfUse(f"{court.name} takes no bookings at present.", court_id=str(court.id))
     if starts_at <= now:
         raise SlotInThePast("This slot has begun. Choose one that starts later.", starts_at=starts_at.isoformat())
+    if starts_at < (first := venue.first_bookable_instant(now)):
+        raise SlotTooSoon(
+            f"{venue.name} takes bookings up to {venue.minimum_notice_minutes} minutes before the start.",
+            first_bookable_instant=venue.local(first).isoformat(),
+        )
     last = venue.last_bookable_day(now)
     # The first comparison keeps the year 9999 away from the zone's arithmetic.
     if starts_at.date() > last + timedelta(days=1) or venue.local(starts_at).date() > last:
         raise SlotBeyondHorizon(f"The club takes bookings up to {last}.", last_bookable_day=last.isoformat())
-    if slot := venue.slot_at(court, starts_at):
+    if slot := venue.slot_at(court, starts_at, role):
         return slot
     raise SlotNotOnGrid(
         f"{court.name} has no slot that starts then: its slots last {court.slot_minutes} minutes from the opening on.",
         slots_of_that_day=[
-            venue.local(slot.starts_at).isoformat() for slot in venue.slots(court, venue.local(starts_at).date())
+            venue.local(slot.starts_at).isoformat() for slot in venue.slots(court, venue.local(starts_at).date(), role)
         ],
     )

@@ -17,6 +17,7 @@ from services.booking.bookings.domain import ActiveBookingLimit, Booking, SlotAl
 from services.booking.bookings.events import tell
 from services.booking.bookings.mutations import expire_overdue
 from services.booking.bookings.representation import etag, represent
+from services.booking.users.domain import UserErased
 from services.booking.venues.domain import Court, Slot, Venue
 from services.booking.venues.queries import Catalogue
 from services.chassis.database import Database
@@ -29,7 +30,7 @@ REFUSED = "CS001"
 """The SQLSTATE of the function `refuse_hold`; its message is one of `Refusal`."""
 SUGGESTIONS = 3
 
-Outcome = Literal["held", "key seen", "slot taken", "no seat", "seat race"]
+Outcome = Literal["held", "player erased", "key seen", "slot taken", "no seat", "seat race"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Hold:
             if outcome == "held":
                 chassis.doorbell.ring()
                 return self.answer
+            if outcome == "player erased":
+                raise UserErased
             if outcome == "key seen" and (first := await replay(chassis.database, self.key)):
                 return first
             if outcome == "slot taken":
@@ -85,7 +88,7 @@ class Hold:
         except asyncpg.PostgresError as error:
             if error.sqlstate != REFUSED:
                 raise
-            return str(error)  # type: ignore[return-value]  # one of the five: the statement has no other
+            return str(error)  # type: ignore[return-value]  # one of the others: the statement has no other
         return "held"
 
     def _arguments(self) -> tuple[object, ...]:
@@ -115,7 +118,9 @@ class Hold:
             row["payload"],
             orjson.dumps(row["headers"]).decode(),
             booking.status,
+            key.user_id if key else None,
             orjson.dumps(self.answer.headers).decode(),
+            booking.price_rule_id,
         )
 
     def _slot_taken(self, next_free: Iterable[Slot]) -> SlotAlreadyTaken:

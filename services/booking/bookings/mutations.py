@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, and_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from courtside_contracts.booking import (
@@ -22,6 +22,8 @@ from services.booking.bookings import occupancy, queries
 from services.booking.bookings.domain import AmountDiffers, Booking, OtherVenue, SlotAlreadyTaken
 from services.booking.bookings.events import tell
 from services.booking.bookings.tables import bookings
+from services.booking.users.domain import UserNotFound
+from services.booking.users.queries import must_live
 from services.booking.venues.domain import Slot
 from services.booking.venues.queries import Catalogue
 from services.chassis.retrying import Fatal
@@ -64,10 +66,14 @@ async def _expire_where(work: UnitOfWork, catalogue: Catalogue, *wanted: ColumnE
     found = select(Booking).where(overdue, *wanted).order_by(bookings.c.id).limit(BATCH).with_for_update()
     expired = (await work.session.scalars(found)).all()
     for booking in expired:
-        booking.expire(work.now)
-        await occupancy.release(work.session, booking)
-        await _tell(work, catalogue, BookingExpired, booking)
+        await _expire(work, catalogue, booking)
     return len(expired)
+
+
+async def _expire(work: UnitOfWork, catalogue: Catalogue, booking: Booking) -> None:
+    booking.expire(work.now)
+    await occupancy.release(work.session, booking, work.now)
+    await _tell(work, catalogue, BookingExpired, booking)
 
 
 async def take_payment(work: UnitOfWork, catalogue: Catalogue, payment: PaymentSucceeded) -> None:
@@ -99,8 +105,13 @@ async def _confirm(work: UnitOfWork, catalogue: Catalogue, booking: Booking, pay
 
 async def _get_back(work: UnitOfWork, catalogue: Catalogue, booking: Booking, payment: PaymentSucceeded) -> bool:
     """Paid late: the booking gets its court again, if nobody else has it and the player has a seat. Both or none."""
+    try:
+        await must_live(work.session, booking.user_id)
+    except UserNotFound:  # erased since: nobody is left to play
+        return False
     slot = Slot(booking.court_id, booking.starts_at, booking.ends_at, booking.price_minor)
-    await _expire_where(work, catalogue, *_overlapping(slot), bookings.c.id != booking.id)
+    in_the_way = and_(*_overlapping(slot)) | (bookings.c.user_id == booking.user_id)
+    await _expire_where(work, catalogue, in_the_way, bookings.c.id != booking.id)
     venue, _ = await catalogue.court(booking.court_id)
     seat = await occupancy.free_seat(work.session, booking, venue.max_active_bookings)
     if seat is None:
@@ -124,8 +135,15 @@ async def cancel(
     """`booking` must be locked. Its slot is free again, and what was paid is owed back."""
     booking.cancel(by, work.now)
     booking.cancel_reason = reason
-    await occupancy.release(work.session, booking)
+    await occupancy.release(work.session, booking, work.now)
     await _tell(work, catalogue, BookingCancelled, booking, cancelled_by=by, reason=reason)
+
+
+async def end_if_overdue(work: UnitOfWork, catalogue: Catalogue, booking: Booking) -> bool:
+    """`booking` must be locked. A hold that is over ends, and stands in nobody's way; whether it was one."""
+    if overdue := booking.is_overdue(work.now):
+        await _expire(work, catalogue, booking)
+    return overdue
 
 
 async def reschedule(work: UnitOfWork, catalogue: Catalogue, booking: Booking, slot: Slot) -> int:
@@ -136,7 +154,7 @@ async def reschedule(work: UnitOfWork, catalogue: Catalogue, booking: Booking, s
     before = (booking.court_id, booking.starts_at)
     difference = booking.reschedule(slot, work.now)
     await _expire_where(work, catalogue, *_overlapping(slot), bookings.c.id != booking.id)
-    await occupancy.release(work.session, booking)
+    await occupancy.release(work.session, booking, work.now)
     if not await occupancy.take(work.session, booking):
         raise SlotAlreadyTaken(
             "The court is taken at that time. Your booking is where it was.", court_id=str(slot.court_id)
@@ -149,11 +167,12 @@ async def reschedule(work: UnitOfWork, catalogue: Catalogue, booking: Booking, s
 async def complete_ended(work: UnitOfWork, catalogue: Catalogue) -> int:
     """Close bookings whose time is over, oldest first. How many; `BATCH` when there may be more."""
     ended = (bookings.c.status == "confirmed") & (bookings.c.ends_at <= work.now)
-    found = select(Booking).where(ended).order_by(bookings.c.id).limit(BATCH).with_for_update(skip_locked=True)
+    # In the order of its index: by ids, a batch would read the whole table for the few that are due.
+    found = select(Booking).where(ended).order_by(bookings.c.ends_at).limit(BATCH).with_for_update(skip_locked=True)
     completed = (await work.session.scalars(found)).all()
     for booking in completed:
         booking.complete(work.now)
-        await occupancy.release(work.session, booking)
+        await occupancy.release(work.session, booking, work.now)
         await _tell(work, catalogue, BookingCompleted, booking)
     return len(completed)
 
@@ -162,6 +181,12 @@ async def show_checkout(work: UnitOfWork, booking_id: UUID, checkout_url: str) -
     """Only a held booking shows where to pay; for others the page comes too late and stays unseen."""
     held = (bookings.c.id == booking_id) & (bookings.c.status == "held")
     await work.session.execute(update(bookings).where(held).values(checkout_url=checkout_url))
+
+
+async def forget_reasons(work: UnitOfWork, user_id: UUID) -> None:
+    """What was written to or by a player who is being erased."""
+    told = (bookings.c.user_id == user_id) & bookings.c.cancel_reason.is_not(None)
+    await work.session.execute(update(bookings).where(told).values(cancel_reason=None))
 
 
 async def _tell(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import Range, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.booking.blocked_slots.domain import Span
+from services.booking.blocked_slots.filling import fill
 from services.booking.bookings.domain import Booking
 from services.booking.bookings.tables import bookings, court_occupancy
 
@@ -21,8 +25,13 @@ async def take(session: AsyncSession, booking: Booking) -> bool:
     return (await session.scalar(taken)) is not None
 
 
-async def release(session: AsyncSession, booking: Booking) -> None:
-    await session.execute(delete(court_occupancy).where(court_occupancy.c.booking_id == booking.id))
+async def release(session: AsyncSession, booking: Booking, now: datetime) -> None:
+    """Its time is free, or falls to a block that let the booking stand. `booking` must be locked."""
+    gone = delete(court_occupancy).where(court_occupancy.c.booking_id == booking.id)
+    freed = await session.execute(gone.returning(court_occupancy.c.court_id, court_occupancy.c.during))
+    spans = [Span(row.court_id, row.during.lower, row.during.upper) for row in freed]
+    if spans:
+        await fill(session, spans, now)
 
 
 async def free_seat(session: AsyncSession, booking: Booking, max_active: int) -> int | None:

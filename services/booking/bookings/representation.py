@@ -6,11 +6,32 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from services.booking.bookings.domain import Booking
 from services.booking.bookings.life_cycle import Status
 from services.booking.venues.domain import Court, Venue
+
+EXAMPLE: dict[str, JsonValue] = {
+    "id": "019ab1d0-5c11-7c3e-9a53-0c1f5a1b2c3d",
+    "status": "held",
+    "venue_id": "019ab1d0-0c0a-7000-8000-000000000001",
+    "court_id": "5a1c6f2e-8f5e-5d0b-9f3b-2f6f0f6a7c11",
+    "court_name": "Pista 1 · Central",
+    "user_id": "0f6c7f4e-2f50-4d0f-8a52-3f1f7f0c9d21",
+    "starts_at": "2026-11-28T18:30:00+01:00",
+    "ends_at": "2026-11-28T20:00:00+01:00",
+    "time_zone": "Europe/Madrid",
+    "price": {"amount": 3600, "currency": "EUR"},
+    "hold_expires_at": "2026-11-20T10:15:00+01:00",
+    "created_at": "2026-11-20T10:00:00+01:00",
+    "cancel_until": "2026-11-27T18:30:00+01:00",
+    "version": 1,
+    "links": {
+        "self": "/v1/bookings/019ab1d0-5c11-7c3e-9a53-0c1f5a1b2c3d",
+        "checkout": "/v1/bookings/019ab1d0-5c11-7c3e-9a53-0c1f5a1b2c3d/checkout",
+    },
+}
 
 
 class Money(BaseModel):
@@ -28,13 +49,14 @@ class Links(BaseModel):
 class BookingOut(BaseModel):
     """Instants carry the venue's offset."""
 
-    model_config = ConfigDict(title="Booking")
+    model_config = ConfigDict(title="Booking", json_schema_extra={"examples": [EXAMPLE]})
 
     id: UUID
     status: Status
     venue_id: UUID
     court_id: UUID
     court_name: str
+    user_id: UUID
     starts_at: datetime
     ends_at: datetime
     time_zone: str
@@ -46,10 +68,22 @@ class BookingOut(BaseModel):
     links: Links
 
 
+class BookingsOut(BaseModel):
+    """By start. `next_cursor` is null on the last page."""
+
+    model_config = ConfigDict(title="Bookings")
+
+    items: list[BookingOut]
+    next_cursor: str | None
+
+
 class MovedOut(BookingOut):
     """`price_difference.amount` is above 0 when the new slot is dearer, below when it is cheaper."""
 
-    model_config = ConfigDict(title="RescheduledBooking")
+    model_config = ConfigDict(
+        title="RescheduledBooking",
+        json_schema_extra={"examples": [EXAMPLE | {"price_difference": {"amount": 1200, "currency": "EUR"}}]},
+    )
 
     price_difference: Money
 
@@ -67,6 +101,7 @@ def represent(booking: Booking, venue: Venue, court: Court) -> dict[str, Any]:
         "venue_id": str(venue.id),
         "court_id": str(court.id),
         "court_name": court.name,
+        "user_id": str(booking.user_id),
         "starts_at": venue.local(booking.starts_at).isoformat(),
         "ends_at": venue.local(booking.ends_at).isoformat(),
         "time_zone": venue.zone.key,

@@ -56,6 +56,8 @@ bookings = Table(
     Column("status", Text, nullable=False),
     Column("seat", SmallInteger, nullable=False),
     Column("price_minor", Integer, nullable=False),
+    # No foreign key: a rule may be deleted while its bookings remember it, and a hold locks no row of the price list.
+    Column("price_rule_id", Uuid),
     Column("currency", String(3), nullable=False),
     Column("cancellation_window_hours", SmallInteger, nullable=False),
     Column("hold_expires_at", DateTime(timezone=True)),
@@ -92,6 +94,12 @@ court_occupancy = Table(
     Column("court_id", ForeignKey("courts.id"), nullable=False),
     Column("during", TSTZRANGE, nullable=False),
     Column("booking_id", ForeignKey("bookings.id"), unique=True),
+    # Many for one block: it takes what is free around the bookings that were let stand.
+    Column("blocked_slot_id", ForeignKey("blocked_slots.id", ondelete="CASCADE")),
+    CheckConstraint("num_nonnulls(booking_id, blocked_slot_id) = 1", name="one_claim"),
+    Index(
+        "court_occupancy_by_blocked_slot_id", "blocked_slot_id", postgresql_where=text("blocked_slot_id IS NOT NULL")
+    ),
     # Bookings and blocks under one constraint, since an exclusion cannot span two tables. A row is there while the claim is live.
     ExcludeConstraint(("court_id", "="), ("during", "&&"), name="court_occupancy_no_overlap", using="gist"),
 )

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import or_
+from sqlalchemy import ColumnElement, case, delete, or_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
-from courtside_contracts.user import UserProfile
-from services.booking.users.tables import users
-from services.chassis import problems
+from services.booking.users import events
+from services.booking.users.domain import EmailBelongsToAnotherUser, User, UserErased
+from services.booking.users.queries import COLUMNS, LIVING, must_live, to_user
+from services.booking.users.rights import refuse_erased
+from services.booking.users.tables import users, venue_staff
 from services.chassis.auth import Principal
 from services.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
@@ -17,12 +21,11 @@ REMEMBERED = 10_000
 """Profiles kept in memory, some 5 MB: the players of a large club in one day."""
 
 
-class EmailBelongsToAnotherUser(problems.Conflict):
-    pass
-
-
 class KnownUsers:
-    """The first sight of a token creates its user, a changed one updates it; a token that was seen costs no round trip."""
+    """The first sight of a token creates its user, a changed one updates it; a token that was seen costs no round trip.
+
+    What it remembers is that nothing is new, never that the user is still there: another process may have erased them.
+    """
 
     def __init__(self, unit_of_work: UnitOfWorkFactory) -> None:
         self._unit_of_work = unit_of_work
@@ -40,23 +43,47 @@ class KnownUsers:
 
 
 async def save(work: UnitOfWork, principal: Principal) -> None:
-    """Insert or update the user, and tell of the profile when it is new."""
-    profile = {"email": principal.email, "name": principal.name, "locale": principal.locale, "role": principal.role}
-    row = insert(users).values(id=principal.user_id, version=1, created_at=work.now, **profile)
-    changed = or_(*(getattr(users.c, name).is_distinct_from(row.excluded[name]) for name in profile))
-    update = {**profile, "version": users.c.version + 1}
-    statement = row.on_conflict_do_update(index_elements=["id"], set_=update, where=changed).returning(users.c.version)
+    """Insert or update the user as the token has them, and tell of the profile when it is new. What they wrote themselves stays."""
+    told = {"email": principal.email, "name": principal.name, "locale": principal.locale, "role": principal.role}
+    row = insert(users).values(id=principal.user_id, version=1, created_at=work.now, **told)
+    kept: dict[str, ColumnElement[Any]] = {name: row.excluded[name] for name in told} | {
+        name: case((users.c[f"{name}_is_own"], users.c[name]), else_=row.excluded[name]) for name in ("name", "locale")
+    }
+    changed = LIVING & or_(*(users.c[name].is_distinct_from(value) for name, value in kept.items()))
+    statement = row.on_conflict_do_update(
+        index_elements=["id"], set_={**kept, "version": users.c.version + 1}, where=changed
+    ).returning(*COLUMNS)
     try:
-        version = (await work.session.execute(statement)).scalar()
+        saved = (await work.session.execute(statement)).one_or_none()
     except IntegrityError as error:
         raise EmailBelongsToAnotherUser("This e-mail address belongs to another user of the club.") from error
-    if version:
-        work.publish(
-            UserProfile(
-                user_id=principal.user_id,
-                version=version,
-                email=principal.email,
-                name=principal.name,
-                locale=principal.locale,
-            )
-        )
+    if saved:
+        work.publish(events.profile(to_user(saved)))
+    else:
+        await refuse_erased(work.session, principal.user_id)
+
+
+async def edit(work: UnitOfWork, principal: Principal, changes: Mapping[str, str | None]) -> User:
+    """`changes` of name and locale are the user's own from now on; `None` gives one back to the token."""
+    values: dict[str, Any] = {}
+    for name, value in changes.items():
+        values |= {name: value or getattr(principal, name), f"{name}_is_own": value is not None}
+    statement = update(users).where(users.c.id == principal.user_id, LIVING)
+    edited = statement.values(**values, version=users.c.version + 1).returning(*COLUMNS)
+    row = (await work.session.execute(edited)).one_or_none()
+    if row is None:
+        raise UserErased
+    user = to_user(row)
+    work.publish(events.profile(user))
+    return user
+
+
+async def make_staff(work: UnitOfWork, venue_id: UUID, user_id: UUID) -> None:
+    await must_live(work.session, user_id)
+    row = insert(venue_staff).values(user_id=user_id, venue_id=venue_id, since=work.now)
+    await work.session.execute(row.on_conflict_do_nothing())
+
+
+async def dismiss_staff(work: UnitOfWork, venue_id: UUID, user_id: UUID) -> None:
+    one = (venue_staff.c.venue_id == venue_id) & (venue_staff.c.user_id == user_id)
+    await work.session.execute(delete(venue_staff).where(one))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -9,10 +10,10 @@ from zoneinfo import ZoneInfo
 import structlog
 from sqlalchemy import Row, select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from services.booking.venues.domain import Court, OpeningHours, PriceRule, Venue
-from services.booking.venues.tables import courts, opening_hours, price_rules, venues
+from services.booking.venues.domain import Court, OpeningException, OpeningHours, PriceRule, Venue
+from services.booking.venues.tables import courts, opening_exceptions, opening_hours, price_rules, venues
 from services.chassis import problems
 from services.chassis.database import Database, NoDatabase
 
@@ -23,11 +24,11 @@ FRESH_SECONDS = 5.0
 
 
 class VenueNotFound(problems.NotFound):
-    pass
+    """There is no such venue."""
 
 
 class CourtNotFound(problems.NotFound):
-    pass
+    """There is no such court."""
 
 
 class Catalogue:
@@ -82,9 +83,11 @@ class Catalogue:
 
 
 async def _read(connection: AsyncConnection) -> dict[UUID, Venue]:
-    """Four statements, whatever the number of venues."""
-    hours = (await connection.execute(select(opening_hours))).all()
-    rules = (await connection.execute(select(price_rules))).all()
+    """Five statements, whatever the number of venues. In a fixed order, so that an unchanged venue is equal to the one before."""
+    by_opening = opening_hours.c.weekday, opening_hours.c.opens
+    hours = (await connection.execute(select(opening_hours).order_by(*by_opening))).all()
+    exceptions = (await connection.execute(select(opening_exceptions).order_by(opening_exceptions.c.opens))).all()
+    rules = (await connection.execute(select(price_rules).order_by(price_rules.c.id))).all()
     all_courts = (await connection.execute(select(courts).order_by(courts.c.name))).all()
     return {
         row.id: Venue(
@@ -99,6 +102,8 @@ async def _read(connection: AsyncConnection) -> dict[UUID, Venue]:
             opening_hours=tuple(OpeningHours(h.weekday, h.opens, h.closes) for h in hours if h.venue_id == row.id),
             price_rules=tuple(_rule(rule) for rule in rules if rule.venue_id == row.id),
             courts=tuple(_court(court) for court in all_courts if court.venue_id == row.id),
+            minimum_notice_minutes=row.minimum_notice_minutes,
+            opening_exceptions=tuple(_exception(found) for found in exceptions if found.venue_id == row.id),
         )
         for row in (await connection.execute(select(venues))).all()
     }
@@ -108,5 +113,26 @@ def _court(row: Row[Any]) -> Court:
     return Court(row.id, row.name, row.surface, row.slot_minutes, row.active)
 
 
+def _exception(row: Row[Any]) -> OpeningException:
+    return OpeningException(row.date, row.opens, row.closes, row.reason)
+
+
 def _rule(row: Row[Any]) -> PriceRule:
-    return PriceRule(row.price_minor, frozenset(row.weekdays), row.starts, row.ends, row.priority, row.court_id)
+    return PriceRule(
+        row.id,
+        row.price_minor,
+        frozenset(row.weekdays),
+        row.starts,
+        row.ends,
+        row.priority,
+        row.court_id,
+        row.valid_from,
+        row.valid_until,
+        row.role,
+    )
+
+
+async def lock_courts(session: AsyncSession, court_ids: Collection[UUID]) -> None:
+    """One change of blocks on a court at a time. Bookings are not held up: they refer to a court, and this lock lets them."""
+    rows = select(courts.c.id).where(courts.c.id.in_(court_ids)).order_by(courts.c.id)
+    await session.execute(rows.with_for_update(key_share=True))

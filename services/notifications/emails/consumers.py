@@ -33,6 +33,8 @@ class Mailing:
     async def confirm(self, delivery: Delivery[BookingConfirmed]) -> None:
         async with delivery.unit_of_work() as work:
             email = await mutations.write_confirmation(work, delivery.event, self.sender)
+            if email is None:
+                return
             step = await mutations.begin_try(work, email)
         await self._carry_out(step, email, delivery)
 

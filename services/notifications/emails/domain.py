@@ -23,6 +23,8 @@ class State(StrEnum):
     SENT = "sent"
     UNKNOWN = "unknown"
     """It was tried, the outcome never arrived, and trying again could mail twice. A person decides."""
+    DROPPED = "dropped"
+    """Its recipient was erased before it went out."""
 
 
 class Step(Enum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import func
+from sqlalchemy import func, update
 from sqlalchemy.dialects.postgresql import insert
 from uuid_utils.compat import uuid7
 
@@ -15,7 +15,7 @@ from services.chassis.unit_of_work import UnitOfWork
 from services.notifications.emails import events, queries, rendering
 from services.notifications.emails.domain import BOOKING_CONFIRMED, State, Step, is_one_address, next_step
 from services.notifications.emails.tables import Email, ProviderTurn
-from services.notifications.recipients.queries import Recipient, recipient
+from services.notifications.recipients.queries import Recipient, RecipientErased, recipient
 
 
 class RecipientUnknown(Transient):
@@ -26,15 +26,18 @@ class AddressNotUsable(Fatal):
     """The profile's address is not one address."""
 
 
-async def write_confirmation(work: UnitOfWork, booking: BookingConfirmed, sender: str) -> Email:
-    """The mail of this version of the booking: as it was stored, or rendered now and stored.
+async def write_confirmation(work: UnitOfWork, booking: BookingConfirmed, sender: str) -> Email | None:
+    """The mail of this version of the booking: as it was stored, or rendered now and stored. `None` when its player was erased.
 
     Rendered once: new templates or a new profile between two tries would be another request under the same key, which Resend refuses.
     """
     wanted = (BOOKING_CONFIRMED, booking.booking_id, booking.version)
     if email := await queries.stored(work.session, *wanted):
         return email
-    to = await _recipient(work, booking.user_id)
+    try:
+        to = await _recipient(work, booking.user_id)
+    except RecipientErased:
+        return None
     await work.session.execute(
         insert(Email)
         .values(
@@ -83,7 +86,7 @@ async def take_turn(work: UnitOfWork, provider: str, per_second: float) -> float
 async def mark_sent(work: UnitOfWork, email_id: UUID, provider_id: str) -> None:
     """And tell of it, once: a copy of the event that came under another id finds the mail marked."""
     email = await work.session.get_one(Email, email_id, with_for_update=True)
-    if email.state == State.QUEUED:
+    if email.state in (State.QUEUED, State.DROPPED):  # dropped while it was on its way
         email.state, email.provider_id, email.sent_at = State.SENT, provider_id, work.now
         work.publish(events.mail_sent(email))
 
@@ -92,3 +95,10 @@ async def give_up(work: UnitOfWork, email_id: UUID) -> None:
     email = await work.session.get_one(Email, email_id, with_for_update=True)
     if email.state == State.QUEUED:
         email.state = State.UNKNOWN
+
+
+async def forget(work: UnitOfWork, user_id: UUID) -> None:
+    """Mails keep that they were sent, not to whom or what they said. One that still waits is not sent any more."""
+    theirs = update(Email).where(Email.user_id == user_id)
+    await work.session.execute(theirs.where(Email.state == State.QUEUED).values(state=State.DROPPED, payload={}))
+    await work.session.execute(theirs.where(Email.state != State.QUEUED).values(payload={}))

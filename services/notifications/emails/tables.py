@@ -20,7 +20,7 @@ class Email(Base):
     __tablename__ = "emails"
     __table_args__ = (
         UniqueConstraint("kind", "booking_id", "version"),
-        CheckConstraint("state IN ('queued', 'sent', 'unknown')", name="state_known"),
+        CheckConstraint("state IN ('queued', 'sent', 'unknown', 'dropped')", name="state_known"),
         CheckConstraint(
             "state <> 'sent' OR (provider_id IS NOT NULL AND sent_at IS NOT NULL)", name="sent_has_provider_id"
         ),

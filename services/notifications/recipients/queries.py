@@ -10,6 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.notifications.recipients.tables import RecipientRow
 
 
+class RecipientErased(Exception):
+    """There is nobody to write to any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recipient:
     """`locale` is a BCP 47 tag as the user's token had it; it may name a language that no mail is written in."""
@@ -20,6 +24,13 @@ class Recipient:
 
 
 async def recipient(session: AsyncSession, user_id: UUID) -> Recipient | None:
-    """`None` until the user's profile has arrived: it travels on a topic of its own, and may come after the booking."""
-    row = await session.get(RecipientRow, user_id)
-    return Recipient(row.email, row.name, row.locale) if row else None
+    """`None` until the user's profile has arrived: it travels on a topic of its own, and may come after the booking.
+
+    The row is held until the mail is stored, so that an erasure finds it. Raises `RecipientErased`.
+    """
+    row = await session.get(RecipientRow, user_id, with_for_update={"read": True})
+    if row is None:
+        return None
+    if row.email is None or row.name is None or row.locale is None:
+        raise RecipientErased(f"user {user_id} was erased")
+    return Recipient(row.email, row.name, row.locale)

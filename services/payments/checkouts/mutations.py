@@ -13,12 +13,14 @@ from services.chassis.unit_of_work import UnitOfWork
 from services.payments.checkouts import events, queries
 from services.payments.checkouts.domain import Checkout, Intent, ProfileHasNotArrived, Quote, hold_is_over
 from services.payments.checkouts.tables import PaymentAttempt
-from services.payments.profiles.queries import email_of
+from services.payments.profiles.queries import email_of, is_erased
 
 
 async def intend(work: UnitOfWork, held: BookingHeld) -> Intent | None:
-    """Write down that Polar is about to be asked. `None` when there is nothing to ask for: open, paid, or the hold is over."""
-    if hold_is_over(held, work.now):
+    """Write down that Polar is about to be asked. `None` when there is nothing to ask for: open, paid, the hold is over, or its
+    player was erased.
+    """
+    if hold_is_over(held, work.now) or await is_erased(work.session, held.user_id):
         await _let_lapse(work, held.booking_id)
         return None
     email = await email_of(work.session, held.user_id)

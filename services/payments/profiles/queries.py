@@ -9,5 +9,9 @@ from services.payments.profiles.tables import Profile
 
 
 async def email_of(session: AsyncSession, user_id: UUID) -> str | None:
-    """`None` while the profile has not arrived: topics overtake each other."""
+    """`None` while the profile has not arrived, since topics overtake each other, and after the user was erased."""
     return await session.scalar(select(Profile.email).where(Profile.user_id == user_id))
+
+
+async def is_erased(session: AsyncSession, user_id: UUID) -> bool:
+    return (await session.scalar(select(Profile.erased_at).where(Profile.user_id == user_id))) is not None

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import CheckConstraint, DateTime
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.payments.metadata import Base
 
 
 class Profile(Base):
+    """Of an erased user an empty row stays: without it, an older profile that comes late would bring them back."""
+
     __tablename__ = "profiles"
+    __table_args__ = (
+        CheckConstraint(
+            "num_nonnulls(email, name, locale) = CASE WHEN erased_at IS NULL THEN 3 ELSE 0 END", name="erased_is_empty"
+        ),
+    )
 
     user_id: Mapped[UUID] = mapped_column(primary_key=True)
-    email: Mapped[str]
-    name: Mapped[str]
-    locale: Mapped[str]
+    email: Mapped[str | None]
+    name: Mapped[str | None]
+    locale: Mapped[str | None]
     version: Mapped[int]
+    erased_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

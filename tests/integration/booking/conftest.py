@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import httpx
@@ -12,7 +13,15 @@ import pytest
 
 from deploy import tokens
 from deploy.local.postgres import Postgres
+from services.booking.venues.seed import VENUE_ID
+from tests.integration.booking.halls import Hall, open_hall
 from tests.stack import TestStack
+
+OTHER_VENUE = UUID("019ab1d0-0c0a-7000-8000-00000000beef")
+"""Like the seeded one, and without a court."""
+COPY_VENUE = """
+INSERT INTO venues SELECT (jsonb_populate_record(venues, jsonb_build_object('id', $1::uuid))).* FROM venues WHERE id = $2
+"""
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,19 @@ class Club:
             headers |= {"Authorization": f"Bearer {self.token(player, role)}"}
         return await self.client.request(method, self.url + path, headers=headers, **request)
 
+    async def sign_in(self, player: str, role: str = "player") -> str:
+        """Their id: the club knows them from now on."""
+        me = await self.ask("GET", "/v1/me", player, role)
+        assert me.status_code == 200, me.text
+        return str(me.json()["id"])
+
+    async def hire(self, player: str, venue_id: UUID = VENUE_ID) -> str:
+        """Their id: with `role="staff"` they act for the venue from now on."""
+        user_id = await self.sign_in(player, "staff")
+        hired = await self.ask("PUT", f"/v1/venues/{venue_id}/staff/{user_id}", "admin", "admin")
+        assert hired.status_code == 204, hired.text
+        return user_id
+
     async def hold(self, player: str, court_id: str, starts_at: str, **headers: str) -> httpx.Response:
         body = {"court_id": court_id, "starts_at": starts_at}
         return await self.ask("POST", "/v1/bookings", player, json=body, headers=headers)
@@ -46,7 +68,7 @@ class Club:
 
     async def written(self) -> dict[str, int]:
         """All that a refused request must leave alone."""
-        tables = ("users", "bookings", "court_occupancy", "outbox", "idempotency_keys")
+        tables = ("users", "venue_staff", "bookings", "court_occupancy", "outbox", "idempotency_keys")
         return {table: await self.count(table) for table in tables}
 
 
@@ -57,10 +79,18 @@ async def club(idle_stack: TestStack, postgres: Postgres) -> AsyncIterator[Club]
     told = idle_stack.environment("booking", BOOKING_DATABASE_URL=url)
     await idle_stack.run("migrate-club", "services.booking", "migrate", **told)
     await idle_stack.run("seed-club", "services.booking", "seed", **told)
-    api = await idle_stack.start("booking", "api", name="club", BOOKING_DATABASE_URL=url)
     database = await asyncpg.connect(url)
-    limits = httpx.Limits(max_connections=100)
+    await database.execute(COPY_VENUE, OTHER_VENUE, VENUE_ID)
+    api = await idle_stack.start("booking", "api", name="club", BOOKING_DATABASE_URL=url)
+    # Idle connections go before the server closes them after 5 s: a request on its way to a closing one would be lost.
+    limits = httpx.Limits(max_connections=100, keepalive_expiry=2)
     async with httpx.AsyncClient(timeout=10, limits=limits, trust_env=False) as client:
         yield Club(api, url, database, idle_stack, client)
     await database.close()
     await idle_stack.stop("club")
+
+
+@pytest.fixture(scope="session")
+async def hall(club: Club) -> AsyncIterator[Hall]:
+    async with open_hall(club) as hall:
+        yield hall

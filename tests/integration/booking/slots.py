@@ -34,3 +34,23 @@ _free = _slots()
 def a_free_slot() -> tuple[str, str]:
     """A court on a 90 minute grid, and the start of a slot on it."""
     return next(_free)
+
+
+BLOCK = """
+WITH staff AS (
+    INSERT INTO users (id, email, name, locale, role, version, created_at)
+    VALUES ('00000000-0000-4000-8000-0000000b10c4', 'blocker@example.com', 'Blocker', 'en', 'staff', 1, now())
+    ON CONFLICT (id) DO NOTHING
+), past AS (
+    INSERT INTO blocked_slots (id, series_id, venue_id, court_id, during, reason, created_by, created_at)
+    SELECT gen_random_uuid(), gen_random_uuid(), venue_id, id, '[2000-01-01, 2000-01-02)', 'maintenance',
+           '00000000-0000-4000-8000-0000000b10c4', now()
+    FROM courts WHERE id = $1
+    RETURNING id
+)
+INSERT INTO court_occupancy (court_id, during, blocked_slot_id)
+SELECT $1, tstzrange($2, $3), id FROM past
+ON CONFLICT DO NOTHING
+RETURNING id
+"""
+"""The occupancy alone, of a block whose own time is long past: so it never takes time that is given back."""

@@ -17,7 +17,7 @@ from sqlalchemy import Column, Integer, MetaData, Table, Text, insert, text
 from uuid_utils.compat import uuid7
 
 from courtside_contracts.envelope import Envelope, Event
-from courtside_contracts.topics import BOOKING_EVENTS, dead_letter_topic
+from courtside_contracts.topics import BOOKING_EVENTS, USER_PROFILES, dead_letter_topic
 from services.chassis.clock import DatabaseClock
 from services.chassis.consuming import Consumers, Delivery
 from services.chassis.database import CHASSIS, Database
@@ -58,6 +58,13 @@ class Called(Noted):
     type: ClassVar[str] = "test.called.v1"
 
 
+class Known(Noted):
+    """State on a compacted topic: it may be erased, and its table says so by a null number."""
+
+    type: ClassVar[str] = "test.known.v1"
+    topic: ClassVar[str] = USER_PROFILES.name
+
+
 class WorkerSettings(Settings):
     model_config = SettingsConfigDict(env_prefix="TEST_WORKER_", extra="ignore")
     service: ClassVar[str] = "payments"
@@ -96,12 +103,19 @@ class Bench:
         async with delivery.once() as work:
             await self.note(work, delivery.event)
 
+    async def forget(self, work: UnitOfWork, key: str) -> None:
+        await work.session.execute(insert(effects).values(key=key, number=None))
+
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
         """A worker that consumes until the block ends, and then drains."""
         stopping, started = asyncio.Event(), asyncio.Event()
         consumers = Consumers(
-            topics=(BOOKING_EVENTS,), in_transaction={Noted: self.note}, calling_out={Called: self.call}
+            topics=(BOOKING_EVENTS, USER_PROFILES),
+            projections={Known: self.note},
+            tombstones={Known: self.forget},
+            in_transaction={Noted: self.note},
+            calling_out={Called: self.call},
         )
         task = asyncio.create_task(consume(self.settings, consumers, self.unit_of_work, stopping, started))
         await asyncio.wait_for(started.wait(), GIVE_UP_SECONDS)
@@ -117,15 +131,24 @@ class Bench:
             (event, Envelope(str(uuid7()), event.type, event.source, datetime.now(UTC), event.key)) for event in events
         ]
         for event, attributes in sent:
-            await self.send(event.value(), attributes.headers(), key=event.key.encode(), partition=partition)
+            await self.send(
+                event.value(), attributes.headers(), key=event.key.encode(), partition=partition, topic=event.topic
+            )
         await self.producer.flush()
         return [attributes for _, attributes in sent]
 
     async def send(
-        self, value: bytes | None, headers: Any, *, key: bytes | None = b"k", partition: int = 0
+        self, value: bytes | None, headers: Any, *, key: bytes | None = b"k", partition: int = 0, topic: str = ""
     ) -> ConsumerRecord[bytes, bytes]:
-        future = await self.producer.send(self.topic, value, key=key, headers=list(headers), partition=partition)
+        """To the bookings' topic, or to one that has no prefix yet."""
+        to = self.settings.topic_prefix + topic if topic else self.topic
+        future = await self.producer.send(to, value, key=key, headers=list(headers), partition=partition)
         return await future
+
+    async def bury(self, name: str, event_id: str) -> None:
+        """The tombstone of what was known under this name."""
+        attributes = Envelope(event_id, Known.type, Known.source, datetime.now(UTC), name)
+        await self.send(None, attributes.headers(), key=name.encode(), topic=Known.topic)
 
     async def effects(self) -> list[tuple[str, int]]:
         async with self.database.engine.connect() as connection:
@@ -135,6 +158,9 @@ class Bench:
     async def until_effects(self, wanted: int) -> list[tuple[str, int]]:
         found: list[tuple[str, int]] = await until(f"{wanted} effects", self.effects, lambda seen: len(seen) >= wanted)
         return found
+
+    async def until(self, wanted: tuple[str, int]) -> None:
+        await until(f"effect {wanted}", self.effects, lambda seen: wanted in seen)
 
     async def until_committed(self, partition: int = 0) -> None:
         """The group has nothing left to read there."""

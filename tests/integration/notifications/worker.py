@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from aiokafka import ConsumerRecord
 from sqlalchemy import select, text
@@ -19,11 +20,17 @@ from services.chassis.unit_of_work import UnitOfWorkFactory
 from services.notifications.emails.actions import MailProvider
 from services.notifications.emails.consumers import Mailing
 from services.notifications.emails.tables import Email
-from services.notifications.recipients import mutations as recipients
+from services.notifications.recipients import consumers as recipients
+from services.notifications.recipients.mutations import remember
 from services.notifications.settings import NotificationsSettings
 from tests.unit.notifications.builders import MONDAY_NOON, a_booking, a_profile
 
 OFFSETS = count()
+
+
+def tombstone(user_id: UUID) -> ConsumerRecord[bytes, bytes]:
+    """Of an erased user."""
+    return dataclasses.replace(record(a_profile(user_id=user_id)), value=None)
 
 
 def record(event: Event, event_id: str | None = None) -> ConsumerRecord[bytes, bytes]:
@@ -68,7 +75,9 @@ class Worker:
 
     async def handle(self, *records: ConsumerRecord[bytes, bytes]) -> None:
         consumers = Consumers(
-            projections={UserProfile: recipients.remember}, calling_out={BookingConfirmed: self.mailing.confirm}
+            projections={UserProfile: remember},
+            tombstones={UserProfile: recipients.forget},
+            calling_out={BookingConfirmed: self.mailing.confirm},
         )
         pipeline = Pipeline(self.settings, consumers, self.unit_of_work, Ladder("notifications"))
         pipeline._forwarder = self.routed_on

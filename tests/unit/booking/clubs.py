@@ -15,6 +15,7 @@ PLAYER = UUID("11111111-1111-4111-8111-111111111111")
 BOOKING = UUID("01a20fcf-2145-7601-ab64-d3ccfc997b6d")
 CENTRAL = Court(UUID(int=1), "Central", "turf", 90)
 SIDE = Court(UUID(int=2), "Side", "turf", 60)
+OFF_PEAK, PEAK, SIDE_PEAK = UUID(int=11), UUID(int=12), UUID(int=13)
 
 CLUB = Venue(
     id=UUID(int=100),
@@ -27,9 +28,9 @@ CLUB = Venue(
     booking_horizon_days=30,
     opening_hours=tuple(OpeningHours(day, time(8), time(23)) for day in range(7)),
     price_rules=(
-        PriceRule(2400, EVERY_DAY, time.min, time.min, priority=0),
-        PriceRule(3600, frozenset(range(5)), time(18), time(22), priority=10),
-        PriceRule(1200, frozenset(range(5)), time(18), time(22), priority=10, court_id=SIDE.id),
+        PriceRule(OFF_PEAK, 2400, EVERY_DAY, time.min, time.min, priority=0),
+        PriceRule(PEAK, 3600, frozenset(range(5)), time(18), time(22), priority=10),
+        PriceRule(SIDE_PEAK, 1200, frozenset(range(5)), time(18), time(22), priority=10, court_id=SIDE.id),
     ),
     courts=(CENTRAL, SIDE),
 )

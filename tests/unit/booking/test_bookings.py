@@ -209,4 +209,6 @@ def test_the_horizon_counts_local_days() -> None:
     ],
 )
 def test_the_rule_with_the_highest_priority_sets_the_price(court: Court, hour_utc: int, price: int) -> None:
-    assert CLUB.price(court, datetime(2026, 11, 27, hour_utc, tzinfo=UTC)) == price
+    rule = CLUB.price_rule(court, datetime(2026, 11, 27, hour_utc, tzinfo=UTC))
+    assert rule
+    assert rule.price_minor == price

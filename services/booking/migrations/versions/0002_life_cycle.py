@@ -9,10 +9,20 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-DUE = (("bookings_by_hold_end", "hold_expires_at", "held"), ("bookings_by_end", "ends_at", "confirmed"))
+INDEXES = (
+    ("bookings_by_hold_end", "bookings", "hold_expires_at", sa.text("status = 'held'")),
+    ("bookings_by_end", "bookings", "ends_at", sa.text("status = 'confirmed'")),
+    ("idempotency_keys_by_created_at", "idempotency_keys", "created_at", None),
+)
 
 
 def upgrade() -> None:
+    # First, since each commits by itself: when one fails, the migration can be run again from its beginning.
+    with op.get_context().autocommit_block():
+        for index, table, column, where in INDEXES:
+            # What a build leaves that was broken off is not valid, and in the way of the next.
+            op.drop_index(index, table, postgresql_concurrently=True, if_exists=True)
+            op.create_index(index, table, [column], postgresql_where=where, postgresql_concurrently=True)
     # A constant default: no row is rewritten.
     op.add_column("bookings", sa.Column("refunds_due", postgresql.JSONB(), nullable=False, server_default=sa.text("'[]'")))
     op.add_column("bookings", sa.Column("cancel_reason", sa.Text()))
@@ -22,15 +32,12 @@ def upgrade() -> None:
         sa.Column("fired_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("name", name="crons_pk"),
     )
-    for index, column, status in DUE:
-        op.create_index(index, "bookings", [column], postgresql_where=sa.text(f"status = '{status}'"))
-    op.create_index("idempotency_keys_by_created_at", "idempotency_keys", ["created_at"])
 
 
 def downgrade() -> None:
-    op.drop_index("idempotency_keys_by_created_at", "idempotency_keys")
-    for index, *_ in DUE:
-        op.drop_index(index, "bookings")
+    with op.get_context().autocommit_block():
+        for index, table, *_ in INDEXES:
+            op.drop_index(index, table, postgresql_concurrently=True, if_exists=True)
     op.drop_table("crons")
     op.drop_column("bookings", "cancel_reason")
     op.drop_column("bookings", "refunds_due")

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, Select, func, select, tuple_
+from sqlalchemy.dialects.postgresql import Range
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.booking.blocked_slots.domain import BlockedSlot, BlockedSlotNotFound, Scope, Span
+from services.booking.blocked_slots.tables import blocked_slots
+
+columns = blocked_slots.c
+STARTS_AT = func.lower(columns.during)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Blocks of a venue that touch `[since, until)`, on one court or on all; `after` is where the page before ended."""
+
+    venue_id: UUID
+    court_id: UUID | None
+    since: datetime | None
+    until: datetime | None
+    after: tuple[datetime, UUID] | None
+    limit: int
+
+
+async def page(session: AsyncSession, wanted: Wanted) -> list[BlockedSlot]:
+    """Up to `limit` of them, by start and id."""
+    conditions: list[ColumnElement[bool]] = [
+        columns.venue_id == wanted.venue_id,
+        columns.during.op("&&")(Range(wanted.since, wanted.until)),
+    ]
+    if wanted.court_id:
+        conditions.append(columns.court_id == wanted.court_id)
+    if wanted.after:
+        conditions.append(tuple_(STARTS_AT, columns.id) > tuple_(*wanted.after))
+    return await _read(
+        session, select(blocked_slots).where(*conditions).order_by(STARTS_AT, columns.id).limit(wanted.limit)
+    )
+
+
+async def one(session: AsyncSession, block_id: UUID) -> BlockedSlot:
+    found = await _read(session, select(blocked_slots).where(columns.id == block_id))
+    if not found:
+        raise BlockedSlotNotFound("There is no such block.", blocked_slot_id=str(block_id))
+    return found[0]
+
+
+async def of_series(session: AsyncSession, series_id: UUID) -> list[BlockedSlot]:
+    return await _read(session, select(blocked_slots).where(columns.series_id == series_id).order_by(columns.id))
+
+
+def in_scope(block: BlockedSlot, scope: Scope) -> ColumnElement[bool]:
+    """The block alone, or those of its series that start no earlier, or its whole series: on all courts of it."""
+    if scope == "one":
+        return columns.id == block.id
+    series = columns.series_id == block.series_id
+    return series if scope == "all" else series & (block.span.starts_at <= STARTS_AT)
+
+
+def block_of(row: Row[Any]) -> BlockedSlot:
+    span = Span(row.court_id, row.during.lower, row.during.upper)
+    return BlockedSlot(row.id, row.series_id, row.venue_id, span, row.reason, row.created_by, row.created_at)
+
+
+async def _read(session: AsyncSession, statement: Select[Any]) -> list[BlockedSlot]:
+    return [block_of(row) for row in await session.execute(statement)]

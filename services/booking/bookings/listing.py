@@ -1,0 +1,123 @@
+"""A list of bookings: what it may be asked for, and where its next page begins."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
+from sqlalchemy import ColumnElement, and_, true, tuple_
+
+from services.booking.bookings.domain import Booking
+from services.booking.bookings.life_cycle import Status
+from services.booking.bookings.tables import bookings
+from services.booking.users.rights import Rights
+from services.booking.venues.domain import Venue
+from services.booking.venues.queries import Catalogue
+from services.chassis import cursors, problems
+
+Instant = Annotated[
+    AwareDatetime,
+    Field(ge=dt.datetime(2000, 1, 1, tzinfo=dt.UTC), lt=dt.datetime(3000, 1, 1, tzinfo=dt.UTC)),
+]
+Position = TypeAdapter(tuple[Instant, UUID])
+"""The sort key: `(starts_at, id)`."""
+
+
+class DateNeedsCourt(problems.Invalid):
+    """A `date` is a local day of a venue: say which, by `court_id` or `venue_id`."""
+
+
+class BookingFilters(BaseModel):
+    """Those given must all be met. A player sees the own bookings only; `user_id` of others is for staff."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: list[Status] = Field(default=[], description="One of these", examples=[["held", "confirmed"]])
+    from_: Instant | None = Field(
+        default=None, alias="from", description="Starts then or later", examples=["2026-11-28T00:00:00+01:00"]
+    )
+    until: Instant | None = Field(
+        default=None, description="Starts before then", examples=["2026-12-05T00:00:00+01:00"]
+    )
+    court_id: UUID | None = None
+    venue_id: UUID | None = None
+    date: Annotated[dt.date, Field(ge=dt.date(2000, 1, 1), lt=dt.date(3000, 1, 1))] | None = Field(
+        default=None,
+        description="A local day of the venue: needs `court_id` or `venue_id`",
+        examples=["2026-11-28"],
+    )
+    user_id: UUID | None = None
+    limit: int = Field(default=20, ge=1, le=100)
+    cursor: str | None = Field(default=None, max_length=500, description="`next_cursor` of the page before")
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The conditions that a caller's filters come to, and the page of them that is wanted."""
+
+    filters: BookingFilters
+    rights: Rights
+    day: tuple[dt.datetime, dt.datetime] | None
+    bound_to: dict[str, Any]
+
+    @classmethod
+    async def of(cls, filters: BookingFilters, rights: Rights, catalogue: Catalogue) -> Listing:
+        """Raises `StaffOnly` when somebody who works nowhere asks for another player's."""
+        if filters.user_id not in (None, rights.user_id):
+            rights.require_staff_somewhere()
+        day = local_day(await _venue(filters, catalogue), filters.date) if filters.date else None
+        asked = filters.model_dump(mode="json", by_alias=True, exclude={"cursor", "limit"})
+        return cls(filters, rights, day, {**asked, "list": "bookings", "caller": str(rights.user_id)})
+
+    def conditions(self) -> Iterator[ColumnElement[bool]]:
+        asked, columns = self.filters, bookings.c
+        yield self.rights.covers(columns.user_id, columns.venue_id)
+        for column, value in ((columns.user_id, asked.user_id), (columns.court_id, asked.court_id)):
+            if value:
+                yield column == value
+        if asked.venue_id:
+            yield columns.venue_id == asked.venue_id
+        if asked.status:
+            yield columns.status.in_(asked.status)
+        for first, end in ((asked.from_, asked.until), self.day or (None, None)):
+            if first:
+                yield columns.starts_at >= first
+            if end:
+                yield columns.starts_at < end
+        if asked.cursor is not None:
+            after = cursors.decode(asked.cursor, self.bound_to, Position)
+            yield tuple_(columns.starts_at, columns.id) > tuple_(*after)
+
+    def where(self) -> ColumnElement[bool]:
+        return and_(true(), *self.conditions())
+
+    def cut(self, found: list[Booking]) -> tuple[list[Booking], str | None]:
+        """One row more than the limit was asked for: it shows whether there is a next page."""
+        page = found[: self.filters.limit]
+        if len(found) == len(page):
+            return page, None
+        return page, cursors.encode((page[-1].starts_at.isoformat(), str(page[-1].id)), self.bound_to)
+
+    def link(self, path: str, next_cursor: str) -> str:
+        asked = self.filters.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
+        return f'<{path}?{urlencode(asked | {"cursor": next_cursor}, doseq=True)}>; rel="next"'
+
+
+async def _venue(filters: BookingFilters, catalogue: Catalogue) -> Venue:
+    if filters.court_id:
+        venue, _ = await catalogue.court(filters.court_id)
+        return venue
+    if filters.venue_id:
+        return await catalogue.venue(filters.venue_id)
+    raise DateNeedsCourt("Say whose day it is: add `court_id` or `venue_id`.")
+
+
+def local_day(venue: Venue, date: dt.date) -> tuple[dt.datetime, dt.datetime]:
+    """From midnight to midnight on the venue's wall: 23 or 25 hours when the clocks change."""
+    midnight = dt.datetime.combine(date, dt.time.min, venue.zone)
+    return midnight, dt.datetime.combine(date + dt.timedelta(days=1), dt.time.min, venue.zone)

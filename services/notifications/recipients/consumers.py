@@ -1,0 +1,15 @@
+"""Kafka in: a user was erased."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from services.chassis.unit_of_work import UnitOfWork
+from services.notifications.emails import mutations as emails
+from services.notifications.recipients import mutations
+
+
+async def forget(work: UnitOfWork, user_id: str) -> None:
+    """The recipient first: whoever is writing a mail to them ends before, so that no mail is left out."""
+    await mutations.forget(work, UUID(user_id))
+    await emails.forget(work, UUID(user_id))
