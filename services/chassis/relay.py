@@ -86,7 +86,9 @@ class Relay:
         while not stopping.is_set():
             try:
                 await self._session(producer, stopping)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except RelayFailed:
+                raise
+            except Exception as error:  # noqa: BLE001 - a connection that is cut fails in many ways, and none of them is the end
                 log.warning("relay lost its database", error=type(error).__name__)
                 await happens(stopping, 1.0)
 

@@ -35,11 +35,18 @@ class KnownUsers:
         if self._seen.get(principal.user_id) == principal:
             self._seen.move_to_end(principal.user_id)
             return
-        async with self._unit_of_work() as work:
-            await save(work, principal)
+        try:
+            await self._save(principal)
+        except EmailBelongsToAnotherUser:
+            # Perhaps two first requests of this very user at once: the address was taken a moment ago, by themselves.
+            await self._save(principal)
         self._seen[principal.user_id] = principal
         if len(self._seen) > REMEMBERED:
             self._seen.popitem(last=False)
+
+    async def _save(self, principal: Principal) -> None:
+        async with self._unit_of_work() as work:
+            await save(work, principal)
 
 
 async def save(work: UnitOfWork, principal: Principal) -> None:

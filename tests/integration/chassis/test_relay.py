@@ -17,7 +17,7 @@ from courtside_contracts.envelope import Envelope
 from courtside_contracts.topics import RECORD_MAX_BYTES
 from services.chassis import relay as relay_module
 from services.chassis.outbox import Outgoing, RecordTooLarge
-from services.chassis.relay import BATCH, CHANNEL, Doorbell, Relay
+from services.chassis.relay import BATCH, CHANNEL, Doorbell, Relay, RelayFailed
 from services.chassis.telemetry import tracing
 from services.chassis.unit_of_work import UnitOfWorkFactory
 from tests.integration.chassis.conftest import Bench, Noted, until
@@ -124,7 +124,7 @@ async def test_a_relay_that_dies_between_sending_and_deleting_repeats_and_loses_
         for number in range(3):
             work.publish(Noted(name="a", number=number))
     relay = DyingRelay(bench.settings, bench.settings.database_url.get_secret_value())
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(RelayFailed):
         await relay.run(asyncio.Event())
     assert await waiting(bench) == 3
     async with relaying(bench):
@@ -137,7 +137,7 @@ async def test_a_relay_that_dies_between_sending_and_deleting_repeats_and_loses_
 class DyingRelay(Relay):
     async def _send(self, producer: Any, rows: list[Any]) -> None:
         await super()._send(producer, rows)
-        raise ZeroDivisionError
+        raise RelayFailed
 
 
 async def test_many_commits_ring_a_few_times(bench: Bench) -> None:

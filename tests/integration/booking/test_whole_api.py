@@ -1,4 +1,7 @@
-"""The running API against its own document, as each role: what is answered is documented, whatever is asked."""
+"""The running API against its own document, as each role: what is answered is documented, whatever is asked.
+
+The last of its folder by name: it fills the club with what it makes up, and others want to find free slots there.
+"""
 
 from __future__ import annotations
 
