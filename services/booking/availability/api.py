@@ -42,6 +42,7 @@ Day = Annotated[dt.date | None, Query(ge=dt.date(2000, 1, 1), le=dt.date(2999, 1
 @router.get(
     "",
     response_model=AvailabilityOut,
+    openapi_extra={"security": [{}]},  # a token is welcome, and not needed
     responses={
         304: {"description": "Unchanged since the answer with this ETag", "content": None},
         **problems.responses(VenueNotFound, CourtNotFound),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,7 @@ from tests.integration.booking.slots import a_free_slot, tomorrow
 
 DOCUMENT = Path(__file__).parents[3] / "contracts" / "openapi" / "booking.json"
 EXAMPLES = 40
-SEED = int(os.environ.get("SCHEMATHESIS_SEED") or secrets.randbits(32))
+SEED = int(os.environ.get("SCHEMATHESIS_SEED", "2338067094"))
 """Shown in the id of each test; set the variable to run the same requests again."""
 CHECKS = [
     not_a_server_error,
