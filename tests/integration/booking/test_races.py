@@ -19,6 +19,7 @@ from sqlalchemy import event
 from deploy.local.postgres import Postgres
 from services.booking.bookings.domain import ActiveBookingLimit, SlotAlreadyTaken
 from services.booking.bookings.hold import STATEMENT, Hold
+from services.booking.venues import queries as catalogue_module
 from services.booking.venues.domain import Slot
 from services.booking.venues.seed import VENUE_ID, court_id
 from services.chassis import problems
@@ -118,7 +119,9 @@ async def test_sixty_four_race_for_one_court_and_one_gets_it(track: Track, slots
     assert "40P01" not in logged
 
 
-async def test_the_hold_is_one_statement_and_nothing_else(track: Track) -> None:
+async def test_the_hold_is_one_statement_and_nothing_else(track: Track, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The catalogue looks again beside the requests, every five seconds: not now.
+    monkeypatch.setattr(catalogue_module, "FRESH_SECONDS", float("inf"))
     sent: list[str] = []
 
     async def listen(connection: Any) -> None:
@@ -135,6 +138,8 @@ async def test_the_hold_is_one_statement_and_nothing_else(track: Track) -> None:
         init=listen,
         connection_class=StatelessConnection,
     )
+    if running := track.office.catalogue._background:
+        await running
     async with pool:
         counted = replace(track.office.chassis, database=replace(track.database, pool=pool))
         event.listen(track.database.engine.sync_engine, "before_cursor_execute", note)
