@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -20,6 +21,7 @@ from deploy.tokens import user_id
 from services.booking.app import ROUTERS, TITLE
 from services.booking.settings import BookingSettings
 from services.booking.users.mutations import KnownUsers
+from services.booking.venues import queries as catalogue_module
 from services.booking.venues.queries import Catalogue
 from services.booking.venues.seed import VENUE_ID, court_id
 from services.chassis import http
@@ -205,8 +207,11 @@ async def listening(club: Club) -> AsyncIterator[tuple[httpx.AsyncClient, list[s
             "known_users": KnownUsers(unit_of_work),
         }
         app: Any = http.create_app(settings, TITLE, 65_536, ROUTERS, **state)
+        # The catalogue looks again beside the requests, every five seconds: not while they are counted.
+        still = patch.object(catalogue_module, "FRESH_SECONDS", float("inf"))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://club") as client:
-            yield client, sent
+            with still:
+                yield client, sent
     await engine.dispose()
 
 
