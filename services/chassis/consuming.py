@@ -27,6 +27,7 @@ from pydantic import ValidationError
 from courtside_contracts.envelope import Envelope, Event, MalformedEnvelope
 from courtside_contracts.topics import FAILURE_HEADERS_MAX_BYTES, RECORD_MAX_BYTES, Topic, all_topics
 from services.chassis import inbox
+from services.chassis.kafka import client
 from services.chassis.retrying import Fatal, Ladder, Transient, is_database_away, next_hop
 from services.chassis.settings import Settings
 from services.chassis.subscribing import Record
@@ -236,7 +237,7 @@ class Pipeline:
 
     async def start(self) -> None:
         self._forwarder = AIOKafkaProducer(
-            bootstrap_servers=self._settings.kafka_bootstrap,
+            **client(self._settings),
             client_id=f"{self._settings.service}-forwarder",
             enable_idempotence=True,
             max_request_size=RECORD_MAX_BYTES + FAILURE_HEADERS_MAX_BYTES,

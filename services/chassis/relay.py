@@ -19,6 +19,7 @@ from prometheus_client import Counter, Gauge
 
 from courtside_contracts.topics import RECORD_MAX_BYTES
 from services.chassis.database import Database, NoDatabase
+from services.chassis.kafka import client
 from services.chassis.outbox import envelope
 from services.chassis.settings import Settings
 from services.chassis.waiting import happens
@@ -155,7 +156,7 @@ class Relay:
     async def _start_producer(self, stopping: asyncio.Event) -> AIOKafkaProducer | None:
         while True:
             producer = AIOKafkaProducer(
-                bootstrap_servers=self.settings.kafka_bootstrap,
+                **client(self.settings),
                 client_id=f"{self.settings.service}-relay",
                 enable_idempotence=True,
                 max_request_size=RECORD_MAX_BYTES,
