@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 REQUIREMENTS := booking payments notifications standins dev
 
-.PHONY: help up down reset demo test test-unit lint types fmt logs lock
+.PHONY: help up down reset demo test test-slow test-unit lint types fmt logs lock
 
 help: ## Explain each target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,8 +29,11 @@ demo: $(READY) ## Book, pay and get the mail, over HTTP alone, and print each st
 logs: $(READY) ## Follow the logs of all parts
 	@$(BIN)/courtside logs --follow
 
-test: $(READY) ## All tests, on a PostgreSQL and a Kafka of their own
-	@$(BIN)/python -m pytest
+test: $(READY) ## The tests of under ten seconds each, on a PostgreSQL and a Kafka of their own
+	@$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(READY) ## The others: kill -9, a million bookings, the state machine, the fuzz; part of every merge
+	@$(BIN)/python -m pytest -m slow
 
 test-unit: $(READY) ## The pure tests, in seconds
 	@$(BIN)/python -m pytest tests/unit

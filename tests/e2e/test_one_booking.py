@@ -39,6 +39,7 @@ async def test_fifty_players_at_once(system: System) -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("service", ["booking", "payments", "notifications"])
 async def test_a_service_that_is_killed_in_the_middle_loses_and_doubles_nothing(system: System, service: str) -> None:
     before = await system.charges()

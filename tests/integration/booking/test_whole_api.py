@@ -66,6 +66,7 @@ async def known(club: Club) -> Mapping[str, st.SearchStrategy[Any]]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed_", [SEED], ids=lambda number: f"SCHEMATHESIS_SEED={number}")
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
