@@ -43,6 +43,7 @@ def build(chassis: Chassis) -> Service:
         ),
         crons=crons(catalogue),
         state={"catalogue": catalogue, "known_users": KnownUsers(chassis.unit_of_work)},
+        close=catalogue.close,
     )
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 
 from tests.programs import free_port
@@ -39,7 +39,7 @@ class Receiver:
         await task
 
     async def _answer_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(asyncio.IncompleteReadError, ConnectionError):
+        with suppress(asyncio.IncompleteReadError, ConnectionError), closing(writer):
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             lines = [line.partition(": ") for line in head.split("\r\n")[1:] if line]
             headers = {name.lower(): value for name, _, value in lines}
@@ -48,7 +48,6 @@ class Receiver:
             fields = f"location: {self.url}\r\ncontent-length: 0\r\nconnection: close"
             writer.write(f"HTTP/1.1 {status} Answered\r\n{fields}\r\n\r\n".encode())
             await writer.drain()
-        writer.close()
         with suppress(ConnectionError):
             await writer.wait_closed()
 
@@ -65,5 +64,16 @@ async def listening(receiver: Receiver) -> AsyncIterator[Receiver]:
     try:
         yield receiver
     finally:
+        await _stop_accepting(server)
         server.close()
         await asyncio.gather(*receiver._under_way)
+
+
+async def _stop_accepting(server: asyncio.Server) -> None:
+    """A server that is closed between accepting a connection and handing it on leaves that connection open for ever, without a word.
+
+    So first it takes no more of them, and those that it has taken get their turn of the loop.
+    """
+    for listener in server.sockets:
+        server.get_loop().remove_reader(listener)
+    await asyncio.sleep(0)

@@ -54,13 +54,18 @@ class Catalogue:
             raise CourtNotFound("There is no such court.", court_id=str(court_id))
         return self._courts[court_id]
 
+    async def close(self) -> None:
+        """Before its database: a look under way has a connection of the pool, and would leave it open."""
+        if self._background:
+            await asyncio.wait([self._background])
+
     async def _refresh(self) -> None:
         """The first look is waited for; later ones go on beside the request, so that none of them needs a second connection."""
         if not self._venues:
             async with self._looking:
                 if not self._venues:
                     await self._look()
-        elif time.monotonic() - self._read_at > FRESH_SECONDS and not self._looking.locked():
+        elif time.monotonic() - self._read_at > FRESH_SECONDS and (not self._background or self._background.done()):
             self._background = asyncio.create_task(self._look_again())
 
     async def _look_again(self) -> None:

@@ -13,8 +13,10 @@ import pytest
 
 from deploy import tokens
 from deploy.local.postgres import Postgres
+from services.booking.venues import seed
 from services.booking.venues.seed import VENUE_ID
 from tests.integration.booking.halls import Hall, open_hall
+from tests.integration.booking.in_process import migrate, settings_for
 from tests.stack import TestStack
 
 OTHER_VENUE = UUID("019ab1d0-0c0a-7000-8000-00000000beef")
@@ -76,9 +78,8 @@ class Club:
 async def club(idle_stack: TestStack, postgres: Postgres) -> AsyncIterator[Club]:
     del postgres  # it must run, and is reached by its URL
     url = await idle_stack.new_database("booking")
-    told = idle_stack.environment("booking", BOOKING_DATABASE_URL=url)
-    await idle_stack.run("migrate-club", "services.booking", "migrate", **told)
-    await idle_stack.run("seed-club", "services.booking", "seed", **told)
+    await migrate(url)
+    await seed.run(settings_for(url))
     database = await asyncpg.connect(url)
     await database.execute(COPY_VENUE, OTHER_VENUE, VENUE_ID)
     api = await idle_stack.start("booking", "api", name="club", BOOKING_DATABASE_URL=url)

@@ -122,11 +122,13 @@ async def open_hall(club: Club) -> AsyncIterator[Hall]:
     await _write(club, venue_id, courts)
     settings = BookingSettings(database_url=SecretStr(club.database_url))
     database, clock = await Database.open(settings), DatabaseClock()
+    catalogue = Catalogue(database)
     await clock.synchronise(database)
     await _until_known(club, venue_id)
     for name in ("keeper", "chief"):
         await club.hire(name, venue_id)
-    yield Hall(club, venue_id, courts, UnitOfWorkFactory(database, clock, lambda: None), Catalogue(database))
+    yield Hall(club, venue_id, courts, UnitOfWorkFactory(database, clock, lambda: None), catalogue)
+    await catalogue.close()
     await database.close()
 
 

@@ -46,19 +46,21 @@ class Office:
     async def open(cls, url: str, *, pool_size: int = 10, clock: DatabaseClock | None = None) -> AsyncIterator[Office]:
         settings = settings_for(url, pool_size)
         database, clock = await Database.open(settings), clock or DatabaseClock()
+        catalogue = Catalogue(database)
         async with database.engine.begin() as connection:
             await seed.seed(connection)
         doorbell = Doorbell(url)
         chassis = Chassis(settings, database, clock, UnitOfWorkFactory(database, clock, doorbell.ring), doorbell)
         try:
-            yield cls(chassis, Catalogue(database))
+            yield cls(chassis, catalogue)
         finally:
+            await catalogue.close()
             await database.close()
 
     def app(self, **state: object) -> http.App:
         """The API, as `Process` makes it. `verifier` is who says whose token it is."""
         service = build(self.chassis)
-        state = {"checks": {}, "chassis": self.chassis, **service.state, **state}
+        state = {"checks": {}, "chassis": self.chassis, **service.state, "catalogue": self.catalogue, **state}
         return http.create_app(
             self.chassis.settings, service.title, service.body_max_bytes, list(service.routers), **state
         )

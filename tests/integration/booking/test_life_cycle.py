@@ -91,8 +91,10 @@ class Desk:
 async def desk(club: Club) -> AsyncIterator[Desk]:
     settings = BookingSettings(database_url=SecretStr(club.database_url))
     database, clock = await Database.open(settings), DatabaseClock()
+    catalogue = Catalogue(database)
     await clock.synchronise(database)
-    yield Desk(club, UnitOfWorkFactory(database, clock, lambda: None), Catalogue(database))
+    yield Desk(club, UnitOfWorkFactory(database, clock, lambda: None), catalogue)
+    await catalogue.close()
     await database.close()
 
 

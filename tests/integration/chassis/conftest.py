@@ -118,8 +118,8 @@ class Bench:
             calling_out={Called: self.call},
         )
         task = asyncio.create_task(consume(self.settings, consumers, self.unit_of_work, stopping, started))
-        await asyncio.wait_for(started.wait(), GIVE_UP_SECONDS)
         try:
+            await asyncio.wait_for(started.wait(), GIVE_UP_SECONDS)
             yield
         finally:
             stopping.set()

@@ -35,6 +35,16 @@ async def relaying(bench: Bench) -> AsyncIterator[asyncio.Task[None]]:
         await asyncio.wait([task], timeout=10)
 
 
+@asynccontextmanager
+async def answering(doorbell: Doorbell) -> AsyncIterator[None]:
+    ringing = asyncio.create_task(doorbell.run())
+    try:
+        yield
+    finally:
+        ringing.cancel()
+        await asyncio.wait([ringing])
+
+
 async def waiting(bench: Bench) -> int:
     async with bench.database.engine.connect() as connection:
         return int((await connection.execute(text("SELECT count(*) FROM outbox"))).scalar_one())
@@ -142,7 +152,6 @@ class DyingRelay(Relay):
 
 async def test_many_commits_ring_a_few_times(bench: Bench) -> None:
     doorbell = Doorbell(bench.settings.database_url.get_secret_value())
-    ringing = asyncio.create_task(doorbell.run())
     unit_of_work = UnitOfWorkFactory(bench.database, bench.unit_of_work.clock, doorbell.ring)
     rings: list[str] = []
     listener = await asyncpg.connect(bench.settings.database_url.get_secret_value())
@@ -155,28 +164,26 @@ async def test_many_commits_ring_a_few_times(bench: Bench) -> None:
     async def heard() -> int:
         return len(rings)
 
-    await commit(0)
-    await until("a first ring", heard, lambda count: count >= 1)
-    rings.clear()
-    # While one ring is on its way, all further ones are one: 200 calls in one turn of the loop cannot be more than two.
-    for _ in range(200):
-        doorbell.ring()
-    await until("a ring for all of them", heard, lambda count: count >= 1)
-    await commit(1)
-    await until("another ring", heard, lambda count: count >= 2)
-    assert len(rings) <= 3
-    ringing.cancel()
+    async with answering(doorbell):
+        await commit(0)
+        await until("a first ring", heard, lambda count: count >= 1)
+        rings.clear()
+        # While one ring is on its way, all further ones are one: 200 calls in one turn of the loop cannot be more than two.
+        for _ in range(200):
+            doorbell.ring()
+        await until("a ring for all of them", heard, lambda count: count >= 1)
+        await commit(1)
+        await until("another ring", heard, lambda count: count >= 2)
+        assert len(rings) <= 3
     await listener.close()
 
 
 async def test_a_ring_wakes_a_relay_that_would_sleep_for_long(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(relay_module, "POLL_SECONDS", 3600.0)
     doorbell = Doorbell(bench.settings.database_url.get_secret_value())
-    ringing = asyncio.create_task(doorbell.run())
     unit_of_work = UnitOfWorkFactory(bench.database, bench.unit_of_work.clock, doorbell.ring)
-    async with relaying(bench):
+    async with answering(doorbell), relaying(bench):
         for number in range(3):
             async with unit_of_work() as work:
                 work.publish(Noted(name="a", number=number))
             await bench.read(bench.topic, number + 1)
-    ringing.cancel()

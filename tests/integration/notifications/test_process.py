@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from pydantic import SecretStr
 
 from courtside_contracts.envelope import Envelope, Event
 from courtside_contracts.notification import NotificationSent
 from courtside_contracts.topics import NOTIFICATION_EVENTS
+from services.chassis import migrations
+from services.notifications.settings import NotificationsSettings
 from tests.integration.notifications.provider import KEY, Outbox
 from tests.stack import TestStack
 from tests.unit.notifications.builders import MONDAY_NOON, a_booking, a_profile
@@ -43,8 +47,8 @@ class Broker:
             group_id=None,
             auto_offset_reset="earliest",
         )
-        await consumer.start()
         try:
+            await consumer.start()
             return [NotificationSent.model_validate_json((await consumer.getone()).value) for _ in range(count)]
         finally:
             await consumer.stop()
@@ -60,10 +64,15 @@ async def broker(new_topics: Callable[[], Awaitable[tuple[str, str]]]) -> AsyncI
 
 
 @pytest.fixture
-async def told(broker: Broker, outbox: Outbox, new_database: Callable[[str], Awaitable[str]]) -> dict[str, str]:
-    """What the process is told by its environment."""
+async def told(
+    broker: Broker, outbox: Outbox, new_database: Callable[[str], Awaitable[str]], settings: NotificationsSettings
+) -> dict[str, str]:
+    """What the process is told by its environment. Its database is migrated."""
+    database_url = await new_database("notifications")
+    own = settings.model_copy(update={"database_url": SecretStr(database_url)})
+    await asyncio.to_thread(migrations.upgrade, own)
     return {
-        "NOTIFICATIONS_DATABASE_URL": await new_database("notifications"),
+        "NOTIFICATIONS_DATABASE_URL": database_url,
         "NOTIFICATIONS_KAFKA_BOOTSTRAP": broker.bootstrap,
         "NOTIFICATIONS_TOPIC_PREFIX": broker.prefix,
         "NOTIFICATIONS_RESEND_BASE_URL": outbox.url,
@@ -76,7 +85,6 @@ async def test_a_restart_loses_and_repeats_nothing(
     idle_stack: TestStack, broker: Broker, outbox: Outbox, told: dict[str, str]
 ) -> None:
     """Bookings that come before their players' profiles, while mails are under way, and while no process runs."""
-    await idle_stack.run("migrate-mailer", "services.notifications", "migrate", **told)
     await idle_stack.start("notifications", name=PROCESS, **told)
     bookings = [a_booking(booking_id=uuid4(), user_id=uuid4()) for _ in range(12)]
     await broker.put(*bookings[:6])
