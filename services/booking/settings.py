@@ -7,7 +7,6 @@ from pydantic_settings import SettingsConfigDict
 
 from services.chassis.settings import Settings
 
-
 LOCAL_CALENDAR_KEY = "a laptop's key, which everybody knows"
 
 
@@ -19,10 +18,13 @@ class BookingSettings(Settings):
     public_url: str = "http://127.0.0.1:8001"
 
     calendar_key: SecretStr = Field(default=SecretStr(LOCAL_CALENDAR_KEY), min_length=32)
-    """What the secret addresses of calendar feeds are derived with. Another key leaves the feeds that exist as they are."""
+    """What the secret addresses of calendar feeds are derived with. Another key leaves the feeds that exist
+    as they are; only a request that is repeated across the change gets an address that opens nothing."""
 
     @model_validator(mode="after")
     def _own_key_in_production(self) -> Self:
         if self.environment == "production" and self.calendar_key.get_secret_value() == LOCAL_CALENDAR_KEY:
-            raise ValueError("calendar_key must be a secret of your own in production: `openssl rand -hex 32` makes one")
+            raise ValueError(
+                "calendar_key must be a secret of your own in production: `openssl rand -hex 32` makes one"
+            )
         return self
