@@ -52,7 +52,9 @@ def seed(
         ) from error
     except asyncpg.UndefinedTableError as error:
         raise WrongEnvironment(f"the database is not migrated ({error})") from error
-    console.print(f"Seeded {done} bookings in {venue_count} venues.", highlight=False, soft_wrap=True)
+    left_alone = " Venues that were there already are left alone." if done < bookings else ""
+    told = f"Seeded {done} of {bookings} bookings in {venue_count} venues.{left_alone}"
+    console.print(told, highlight=False, soft_wrap=True)
 
 
 def _local() -> str:

@@ -14,6 +14,7 @@ from services.booking.bookings import consumers, mutations
 from services.booking.calendars import api as calendars
 from services.booking.closures import api as closures
 from services.booking.closures import mutations as closing
+from services.booking.settings import BookingSettings
 from services.booking.users import api as users
 from services.booking.users import staff_api as staff
 from services.booking.users.mutations import KnownUsers
@@ -30,7 +31,8 @@ ROUTERS = (availability.router, bookings.router, calendars.by_user, calendars.by
 
 
 def build(chassis: Chassis) -> Service:
-    catalogue = Catalogue(chassis.database)
+    settings, catalogue = chassis.settings, Catalogue(chassis.database)
+    assert isinstance(settings, BookingSettings)
     return Service(
         title=TITLE,
         routers=ROUTERS,
@@ -42,7 +44,11 @@ def build(chassis: Chassis) -> Service:
             },
         ),
         crons=crons(catalogue),
-        state={"catalogue": catalogue, "known_users": KnownUsers(chassis.unit_of_work)},
+        state={
+            "catalogue": catalogue,
+            "known_users": KnownUsers(chassis.unit_of_work),
+            "calendar_key": settings.calendar_key,
+        },
         close=catalogue.close,
     )
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.chassis.settings import Settings
+
+LOCAL_CALENDAR_KEY = "a laptop's key, which everybody knows"
 
 
 class BookingSettings(Settings):
@@ -14,3 +16,15 @@ class BookingSettings(Settings):
     service: ClassVar[str] = "booking"
     http_port: int = Field(default=8001, ge=1, le=65535)
     public_url: str = "http://127.0.0.1:8001"
+
+    calendar_key: SecretStr = Field(default=SecretStr(LOCAL_CALENDAR_KEY), min_length=32)
+    """What the secret addresses of calendar feeds are derived with. Another key leaves the feeds that exist
+    as they are; only a request that is repeated across the change gets an address that opens nothing."""
+
+    @model_validator(mode="after")
+    def _own_key_in_production(self) -> Self:
+        if self.environment == "production" and self.calendar_key.get_secret_value() == LOCAL_CALENDAR_KEY:
+            raise ValueError(
+                "calendar_key must be a secret of your own in production: `openssl rand -hex 32` makes one"
+            )
+        return self

@@ -68,10 +68,10 @@ class IdempotencyKey:
     request_hash: bytes
 
     @classmethod
-    def of(cls, user_id: UUID, key: str | None, operation: str, body: BaseModel) -> IdempotencyKey | None:
+    def of(cls, user_id: UUID, key: str | None, operation: str, body: BaseModel | None = None) -> IdempotencyKey | None:
         if key is None:
             return None
-        request = f"{operation}\n{body.model_dump_json()}".encode()
+        request = f"{operation}\n{body.model_dump_json() if body else ''}".encode()
         # A structured-field string comes in quotes; clients that send it bare mean the same key.
         return cls(user_id, key.strip('"'), hashlib.sha256(request).digest())
 

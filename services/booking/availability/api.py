@@ -11,10 +11,11 @@ from services.booking.availability.domain import Question
 from services.booking.availability.queries import look
 from services.booking.availability.representation import AvailabilityOut, Body, body
 from services.booking.dependencies import CatalogueOf, ChassisOf
+from services.booking.users.rights import role_at
 from services.booking.venues.domain import Venue
 from services.booking.venues.queries import CourtNotFound, VenueNotFound
 from services.chassis import limits, problems
-from services.chassis.auth import PerhapsCaller
+from services.chassis.auth import PerhapsCaller, Principal, Role
 from services.chassis.etags import matches
 from services.chassis.problems import RequestNotValid
 
@@ -64,16 +65,24 @@ async def get_availability(
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """The free slots of some days, with what they cost the caller. Open to everyone: it shows no person."""
+    venue = _with_court(await catalogue.venue(venue_id), court_id)
     question = Question(
-        venue=_with_court(await catalogue.venue(venue_id), court_id),
+        venue=venue,
         first_day=_one_of(from_, date),
         days=days,
-        role=caller.role if caller else "player",
+        role=await _role(chassis, caller, venue),
         court_id=court_id,
         slot_minutes=duration,
         with_unavailable=include == "unavailable",
     )
     return _respond(body(await look(chassis.database, question, chassis.clock.now())), if_none_match)
+
+
+async def _role(chassis: ChassisOf, caller: Principal | None, venue: Venue) -> Role:
+    if caller is None:
+        return "player"
+    async with chassis.database.sessions() as session:
+        return await role_at(session, caller, venue.id)
 
 
 def _one_of(from_: dt.date | None, date: dt.date | None) -> dt.date:

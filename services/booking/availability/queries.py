@@ -52,10 +52,10 @@ async def look(database: Database, question: Question, now: datetime) -> Sheet:
 
 
 def coming_slots(venue: Venue, court: Court, after: Slot, now: datetime) -> list[Slot]:
-    """A slot and those of the same court that begin after it, for a week or up to the horizon."""
+    """A slot and those of the same court and for the same role that begin after it, for a week or up to the horizon."""
     first, last = venue.local(after.starts_at).date(), venue.last_bookable_day(now)
     days = (first + timedelta(days=ahead) for ahead in range(LOOK_AHEAD_DAYS))
-    later = (slot for day in days if day <= last for slot in venue.slots(court, day))
+    later = (slot for day in days if day <= last for slot in venue.slots(court, day, after.role))
     return [after, *(slot for slot in later if slot.starts_at > after.starts_at)]
 
 

@@ -7,6 +7,7 @@ import orjson
 from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.responses import RedirectResponse
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from services.booking.bookings import mutations, queries
@@ -18,6 +19,7 @@ from services.booking.bookings.domain import (
     CancellationWindowClosed,
     CheckoutNotReady,
     CourtOutOfUse,
+    CourtTaken,
     HoldExpired,
     OtherVenue,
     SlotAlreadyTaken,
@@ -30,14 +32,16 @@ from services.booking.bookings.domain import (
 )
 from services.booking.bookings.hold import Hold
 from services.booking.bookings.listing import BookingFilters, DateNeedsCourt, Listing
+from services.booking.bookings.outlook import Outlook
 from services.booking.bookings.representation import BookingOut, BookingsOut, MovedOut, etag, represent
 from services.booking.dependencies import CatalogueOf, ChassisOf, KnownUsersOf
 from services.booking.users.domain import EmailBelongsToAnotherUser, StaffOnly, UserErased, UserNotFound
 from services.booking.users.queries import must_live
-from services.booking.users.rights import rights_of
+from services.booking.users.rights import rights_of, role_at
+from services.booking.venues.domain import Venue
 from services.booking.venues.queries import CourtNotFound, VenueNotFound
 from services.chassis import limits, problems
-from services.chassis.auth import Caller
+from services.chassis.auth import Caller, Principal, Role
 from services.chassis.cursors import CursorNotValid
 from services.chassis.etags import matches
 from services.chassis.idempotency import Answer, IdempotencyKey, IdempotencyKeyReused, once, replay
@@ -169,12 +173,15 @@ async def hold_slot(
 ) -> Response:
     """Hold a free slot until it is paid for, or the hold runs out. With nothing to pay it is confirmed at once."""
     venue, court = await catalogue.court(body.court_id)
+    player_id = body.user_id or caller.user_id
     if body.without_payment or body.user_id:
         await _require_staff(chassis, caller, venue.id, player_id=body.user_id)
+    async with chassis.database.sessions() as session:
+        role = await _price_role(session, caller, venue, player_id)
     now = chassis.clock.now()
     key = IdempotencyKey.of(caller.user_id, idempotency_key, "POST /v1/bookings", body)
     try:
-        slot = choose_slot(venue, court, body.starts_at, now, caller.role)
+        slot = choose_slot(venue, court, body.starts_at, now, role)
     except Problem:
         # A repeated request gets its answer, also when the slot has begun since, or the court was closed.
         if first := await replay(chassis.database, key):
@@ -182,7 +189,7 @@ async def hold_slot(
         raise
     await known_users.remember(caller)
     free = body.without_payment or slot.price_minor == 0
-    booking = Booking.begin(uuid7(), slot, venue, body.user_id or caller.user_id, now, free=free)
+    booking = Booking.begin(uuid7(), slot, venue, player_id, now, free=free)
     return (await Hold(booking, slot, venue, court, key).place(chassis, catalogue)).response()
 
 
@@ -264,8 +271,7 @@ async def reschedule_booking(
 
     async def change(work: UnitOfWork) -> Answer:
         booking = await _unchanged(work, booking_id, caller, if_match)
-        # Who moves another's booking does not give it the own price.
-        role = caller.role if booking.user_id == caller.user_id else "player"
+        role = await _price_role(work.session, caller, venue, booking.user_id)
         slot = choose_slot(venue, court, body.starts_at, work.now, role)
         difference = await mutations.reschedule(work, catalogue, booking, slot)
         money = {"amount": difference, "currency": booking.currency}
@@ -273,7 +279,11 @@ async def reschedule_booking(
         return Answer(200, orjson.dumps(shown), {"ETag": etag(booking)})
 
     key = IdempotencyKey.of(caller.user_id, idempotency_key, f"POST /v1/bookings/{booking_id}/reschedule", body)
-    return (await chassis.unit_of_work.run(lambda work: once(work, key, lambda: change(work)))).response()
+    try:
+        answer = await chassis.unit_of_work.run(lambda work: once(work, key, lambda: change(work)))
+    except CourtTaken as lost:
+        raise (await Outlook.look(chassis, venue, court, lost.slot)).refusal() from lost
+    return answer.response()
 
 
 async def _require_staff(chassis: ChassisOf, caller: Caller, venue_id: UUID, player_id: UUID | None) -> None:
@@ -281,6 +291,11 @@ async def _require_staff(chassis: ChassisOf, caller: Caller, venue_id: UUID, pla
         (await rights_of(session, caller)).require_staff_at(venue_id)
         if player_id:
             await must_live(session, player_id)
+
+
+async def _price_role(session: AsyncSession, caller: Principal, venue: Venue, player_id: UUID) -> Role:
+    """Whose prices count. Who books for another, or moves their booking, does not give it the own price."""
+    return await role_at(session, caller, venue.id) if player_id == caller.user_id else "player"
 
 
 async def _unchanged(work: UnitOfWork, booking_id: UUID, caller: Caller, if_match: str | None) -> Booking:

@@ -85,6 +85,14 @@ class AmountDiffers(Exception):
     """Money came, but not the frozen price."""
 
 
+class CourtTaken(Exception):
+    """Somebody has the court for the time of `slot`: a booking that was to move there stays where it is."""
+
+    def __init__(self, slot: Slot) -> None:
+        super().__init__(f"{slot.court_id} is taken at {slot.starts_at}")
+        self.slot = slot
+
+
 @dataclass(frozen=True)
 class RefundDue:
     """Money of one order that must go back, in the booking's currency."""
@@ -189,6 +197,14 @@ class Booking:
         if now < self.ends_at:
             raise NotYetTime(f"the booking ends at {self.ends_at}")
         self._go("complete")
+
+    def end(self, now: datetime) -> Status:
+        """What time brings, and where it leads: a hold expires, a game is completed."""
+        if self.status == "held":
+            self.expire(now)
+        else:
+            self.complete(now)
+        return self.status
 
     def checkout(self, now: datetime) -> str:
         """Where to pay, as long as paying makes sense."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Literal
@@ -12,10 +11,10 @@ import orjson
 import stamina
 
 from courtside_contracts.booking import BookingConfirmed, BookingHeld
-from services.booking.availability.queries import coming_slots, free, taken
-from services.booking.bookings.domain import ActiveBookingLimit, Booking, SlotAlreadyTaken, TooManyAtOnce
+from services.booking.bookings.domain import ActiveBookingLimit, Booking, TooManyAtOnce
 from services.booking.bookings.events import tell
-from services.booking.bookings.mutations import expire_overdue
+from services.booking.bookings.mutations import end_overdue
+from services.booking.bookings.outlook import Outlook
 from services.booking.bookings.representation import etag, represent
 from services.booking.users.domain import UserErased
 from services.booking.venues.domain import Court, Slot, Venue
@@ -28,7 +27,6 @@ from services.chassis.service import Chassis
 STATEMENT = files(__package__).joinpath("hold.sql").read_text()
 REFUSED = "CS001"
 """The SQLSTATE of the function `refuse_hold`; its message is one of `Refusal`."""
-SUGGESTIONS = 3
 
 Outcome = Literal["held", "player erased", "key seen", "slot taken", "no seat", "seat race"]
 
@@ -61,20 +59,17 @@ class Hold:
                 raise self._limit_reached()
             elif outcome == "no seat":
                 # Even if there is nothing to sweep: another request of this player may have done it just now.
-                await expire_overdue(chassis, catalogue, bookings_of=self.booking.user_id)
+                await end_overdue(chassis, catalogue, bookings_of=self.booking.user_id)
                 swept = True
         raise TooManyAtOnce("Too many requests want the same. Try again.")
 
     async def _make_way(self, chassis: Chassis, catalogue: Catalogue) -> None:
         """End the holds that are over and in the way. Raises `SlotAlreadyTaken` when something else stands there."""
-        now = chassis.clock.now()
-        coming = coming_slots(self.venue, self.court, self.slot, now)
-        occupancy = await taken(chassis.database, coming, now)
-        in_the_way = [one for one in occupancy if one.overlaps(self.slot)]
-        if any(not one.overdue for one in in_the_way):
-            raise self._slot_taken(free(coming, occupancy, limit=SUGGESTIONS))
-        if in_the_way:
-            await expire_overdue(chassis, catalogue, in_the_way_of=self.slot)
+        outlook = await Outlook.look(chassis, self.venue, self.court, self.slot)
+        if any(not one.overdue for one in outlook.in_the_way):
+            raise outlook.refusal()
+        if outlook.in_the_way:
+            await end_overdue(chassis, catalogue, in_the_way_of=self.slot)
 
     @property
     def answer(self) -> Answer:
@@ -121,15 +116,6 @@ class Hold:
             key.user_id if key else None,
             orjson.dumps(self.answer.headers).decode(),
             booking.price_rule_id,
-        )
-
-    def _slot_taken(self, next_free: Iterable[Slot]) -> SlotAlreadyTaken:
-        return SlotAlreadyTaken(
-            f"{self.court.name} is taken at that time.",
-            court_id=str(self.court.id),
-            starts_at=self.venue.local(self.booking.starts_at).isoformat(),
-            ends_at=self.venue.local(self.booking.ends_at).isoformat(),
-            next_free_slots=[self.venue.local(slot.starts_at).isoformat() for slot in next_free],
         )
 
     def _limit_reached(self) -> ActiveBookingLimit:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, select, update
+from sqlalchemy import ColumnElement, Select, and_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from courtside_contracts.booking import (
@@ -19,7 +20,7 @@ from courtside_contracts.booking import (
 )
 from courtside_contracts.payment import PaymentSucceeded
 from services.booking.bookings import occupancy, queries
-from services.booking.bookings.domain import AmountDiffers, Booking, OtherVenue, SlotAlreadyTaken
+from services.booking.bookings.domain import AmountDiffers, Booking, CourtTaken, OtherVenue
 from services.booking.bookings.events import tell
 from services.booking.bookings.tables import bookings
 from services.booking.users.domain import UserNotFound
@@ -34,22 +35,38 @@ BATCH = 200
 """Bookings that one transaction of a cron may lock."""
 
 
-async def expire_overdue(
+async def end_overdue(
     chassis: Chassis, catalogue: Catalogue, *, bookings_of: UUID | None = None, in_the_way_of: Slot | None = None
 ) -> int:
-    """End the holds that are over: those of a player, for their seats, or those of a court, for its time. How many.
+    """End the holds that ran out and the games that were played: those of a player, for their seats, or those of a court, for its
+    time. How many.
 
-    The next player's own request does it, so an unpaid hold ends on time with every cron stopped.
+    The request that needs them does it, so a seat and a slot are free on time with every cron stopped.
     """
     wanted = [bookings.c.user_id == bookings_of] if bookings_of else []
     if in_the_way_of:
         wanted += _overlapping(in_the_way_of)
-    return await chassis.unit_of_work.run(lambda work: _expire_where(work, catalogue, *wanted))
+    return await chassis.unit_of_work.run(lambda work: _end_where(work, catalogue, *wanted))
 
 
 async def expire_all(work: UnitOfWork, catalogue: Catalogue) -> int:
     """One batch of all holds that are over."""
-    return await _expire_where(work, catalogue)
+    return await _end_each(work, catalogue, _in_turn(_overdue(work.now)))
+
+
+async def complete_ended(work: UnitOfWork, catalogue: Catalogue) -> int:
+    """Close bookings whose time is over, oldest first. How many; `BATCH` when there may be more."""
+    # In the order of its index: by ids, a batch would read the whole table for the few that are due.
+    found = select(Booking).where(_ended(work.now)).order_by(bookings.c.ends_at).with_for_update(skip_locked=True)
+    return await _end_each(work, catalogue, found)
+
+
+def _overdue(now: datetime) -> ColumnElement[bool]:
+    return (bookings.c.status == "held") & (bookings.c.hold_expires_at <= now)
+
+
+def _ended(now: datetime) -> ColumnElement[bool]:
+    return (bookings.c.status == "confirmed") & (bookings.c.ends_at <= now)
 
 
 def _overlapping(slot: Slot) -> list[ColumnElement[bool]]:
@@ -60,20 +77,26 @@ def _overlapping(slot: Slot) -> list[ColumnElement[bool]]:
     ]
 
 
-async def _expire_where(work: UnitOfWork, catalogue: Catalogue, *wanted: ColumnElement[bool]) -> int:
-    overdue = (bookings.c.status == "held") & (bookings.c.hold_expires_at <= work.now)
-    # In the order of ids, so that two sweeps cannot lock each other out.
-    found = select(Booking).where(overdue, *wanted).order_by(bookings.c.id).limit(BATCH).with_for_update()
-    expired = (await work.session.scalars(found)).all()
-    for booking in expired:
-        await _expire(work, catalogue, booking)
-    return len(expired)
+def _in_turn(*wanted: ColumnElement[bool]) -> Select[Booking]:
+    """In the order of ids, so that two sweeps cannot lock each other out."""
+    return select(Booking).where(*wanted).order_by(bookings.c.id).with_for_update()
 
 
-async def _expire(work: UnitOfWork, catalogue: Catalogue, booking: Booking) -> None:
-    booking.expire(work.now)
+async def _end_where(work: UnitOfWork, catalogue: Catalogue, *wanted: ColumnElement[bool]) -> int:
+    return await _end_each(work, catalogue, _in_turn(_overdue(work.now) | _ended(work.now), *wanted))
+
+
+async def _end_each(work: UnitOfWork, catalogue: Catalogue, over: Select[Booking]) -> int:
+    found = (await work.session.scalars(over.limit(BATCH))).all()
+    for booking in found:
+        await _end(work, catalogue, booking)
+    return len(found)
+
+
+async def _end(work: UnitOfWork, catalogue: Catalogue, booking: Booking) -> None:
+    kind = BookingExpired if booking.end(work.now) == "expired" else BookingCompleted
     await occupancy.release(work.session, booking, work.now)
-    await _tell(work, catalogue, BookingExpired, booking)
+    await _tell(work, catalogue, kind, booking)
 
 
 async def take_payment(work: UnitOfWork, catalogue: Catalogue, payment: PaymentSucceeded) -> None:
@@ -111,7 +134,7 @@ async def _get_back(work: UnitOfWork, catalogue: Catalogue, booking: Booking, pa
         return False
     slot = Slot(booking.court_id, booking.starts_at, booking.ends_at, booking.price_minor)
     in_the_way = and_(*_overlapping(slot)) | (bookings.c.user_id == booking.user_id)
-    await _expire_where(work, catalogue, in_the_way, bookings.c.id != booking.id)
+    await _end_where(work, catalogue, in_the_way, bookings.c.id != booking.id)
     venue, _ = await catalogue.court(booking.court_id)
     seat = await occupancy.free_seat(work.session, booking, venue.max_active_bookings)
     if seat is None:
@@ -142,39 +165,27 @@ async def cancel(
 async def end_if_overdue(work: UnitOfWork, catalogue: Catalogue, booking: Booking) -> bool:
     """`booking` must be locked. A hold that is over ends, and stands in nobody's way; whether it was one."""
     if overdue := booking.is_overdue(work.now):
-        await _expire(work, catalogue, booking)
+        await _end(work, catalogue, booking)
     return overdue
 
 
 async def reschedule(work: UnitOfWork, catalogue: Catalogue, booking: Booking, slot: Slot) -> int:
-    """`booking` must be locked. Its own slot and seat do not count against the new one. The price difference, in minor units."""
+    """`booking` must be locked. Its own slot and seat do not count against the new one. The price difference, in minor units.
+
+    Raises `CourtTaken` when somebody has the court: this transaction is over then, and the API looks for what to offer instead.
+    """
     venue, court = await catalogue.court(slot.court_id)
     if venue.id != booking.venue_id:
         raise OtherVenue(f"{court.name} belongs to another venue. Cancel, and book there.")
     before = (booking.court_id, booking.starts_at)
     difference = booking.reschedule(slot, work.now)
-    await _expire_where(work, catalogue, *_overlapping(slot), bookings.c.id != booking.id)
+    await _end_where(work, catalogue, *_overlapping(slot), bookings.c.id != booking.id)
     await occupancy.release(work.session, booking, work.now)
     if not await occupancy.take(work.session, booking):
-        raise SlotAlreadyTaken(
-            "The court is taken at that time. Your booking is where it was.", court_id=str(slot.court_id)
-        )
+        raise CourtTaken(slot)
     previous = {"previous_court_id": before[0], "previous_starts_at": before[1]}
     await _tell(work, catalogue, BookingRescheduled, booking, price_difference_minor=difference, **previous)
     return difference
-
-
-async def complete_ended(work: UnitOfWork, catalogue: Catalogue) -> int:
-    """Close bookings whose time is over, oldest first. How many; `BATCH` when there may be more."""
-    ended = (bookings.c.status == "confirmed") & (bookings.c.ends_at <= work.now)
-    # In the order of its index: by ids, a batch would read the whole table for the few that are due.
-    found = select(Booking).where(ended).order_by(bookings.c.ends_at).limit(BATCH).with_for_update(skip_locked=True)
-    completed = (await work.session.scalars(found)).all()
-    for booking in completed:
-        booking.complete(work.now)
-        await occupancy.release(work.session, booking, work.now)
-        await _tell(work, catalogue, BookingCompleted, booking)
-    return len(completed)
 
 
 async def show_checkout(work: UnitOfWork, booking_id: UUID, checkout_url: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,15 +11,18 @@ from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.booking.bookings import queries as bookings
+from services.booking.bookings.api import Key
 from services.booking.bookings.domain import Booking, BookingNotFound
 from services.booking.calendars import mutations, queries
 from services.booking.calendars.queries import CalendarNotFound
 from services.booking.calendars.rendering import MEDIA_TYPE, Entry, render
-from services.booking.dependencies import CatalogueOf, ChassisOf, KnownUsersOf
+from services.booking.dependencies import CalendarKeyOf, CatalogueOf, ChassisOf, KnownUsersOf
 from services.booking.users.domain import EmailBelongsToAnotherUser
 from services.booking.venues.queries import Catalogue
 from services.chassis import limits, problems
 from services.chassis.auth import Caller
+from services.chassis.idempotency import Answer, IdempotencyKey, IdempotencyKeyReused, once
+from services.chassis.unit_of_work import UnitOfWork
 
 PRIVATE = {"Cache-Control": "private, no-store"}
 ICS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/calendar": {"schema": {"type": "string"}}}}}
@@ -49,12 +53,19 @@ class FeedOut(BaseModel):
 
 
 class NewFeedOut(BaseModel):
-    """`url` is shown this once: only a hash of its token is kept. Whoever has it reads your bookings."""
+    """`url` is shown once, and again to a repeated request: only a hash of its token is kept. Whoever has it reads your bookings."""
 
     model_config = ConfigDict(title="NewCalendarFeed")
 
     url: str = Field(examples=["https://api.example.com/v1/calendars/6y4T0XvGm2c.ics"])
     since: dt.datetime = Field(examples=["2026-11-20T09:00:00Z"])
+
+
+class Renewed(BaseModel):
+    """What is kept of an answer under its `Idempotency-Key`: enough to give it again, too little to read a calendar with."""
+
+    salt: str
+    since: dt.datetime
 
 
 @by_user.get(
@@ -84,20 +95,28 @@ async def get_my_calendar(caller: Caller, chassis: ChassisOf) -> dict[str, Any]:
     "/v1/me/calendar",
     status_code=201,
     response_model=NewFeedOut,
-    responses=problems.responses(EmailBelongsToAnotherUser),
+    responses=problems.responses(EmailBelongsToAnotherUser, IdempotencyKeyReused),
 )
 async def renew_my_calendar(
-    caller: Caller, chassis: ChassisOf, known_users: KnownUsersOf, response: Response
-) -> dict[str, Any]:
-    """Make your calendar feed, or give it a new address; the one before stops working.
-
-    It takes no `Idempotency-Key`: the stored answer would keep the secret for a day. To repeat it does no harm: the last address counts.
-    """
+    caller: Caller,
+    chassis: ChassisOf,
+    known_users: KnownUsersOf,
+    calendar_key: CalendarKeyOf,
+    idempotency_key: Key = None,
+) -> Response:
+    """Make your calendar feed, or give it a new address; the one before stops working."""
     await known_users.remember(caller)
-    async with chassis.unit_of_work() as work:
-        token = await mutations.renew(work, caller.user_id)
-    response.headers.update(PRIVATE)
-    return {"url": f"{chassis.settings.public_url}/v1/calendars/{token}.ics", "since": work.now}
+
+    async def change(work: UnitOfWork) -> Answer:
+        salt = await mutations.renew(work, caller.user_id, calendar_key)
+        return Answer(201, Renewed(salt=salt, since=work.now).model_dump_json().encode(), PRIVATE)
+
+    key = IdempotencyKey.of(caller.user_id, idempotency_key, "POST /v1/me/calendar")
+    answer = await chassis.unit_of_work.run(lambda work: once(work, key, lambda: change(work)))
+    renewed = Renewed.model_validate_json(answer.body)
+    token = mutations.token_of(calendar_key, caller.user_id, renewed.salt)
+    shown = NewFeedOut(url=f"{chassis.settings.public_url}/v1/calendars/{token}.ics", since=renewed.since)
+    return replace(answer, body=shown.model_dump_json().encode()).response()
 
 
 @by_token.get(

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from services.booking.bookings.mutations import expire_overdue
+from services.booking.bookings.mutations import end_overdue
 from services.booking.dependencies import CatalogueOf, ChassisOf, KnownUsersOf
 from services.booking.users import erasure, mutations, queries
 from services.booking.users.domain import (
@@ -95,7 +95,7 @@ async def edit_me(body: ProfileIn, caller: Caller, chassis: ChassisOf, known_use
 async def erase_me(caller: Caller, chassis: ChassisOf, catalogue: CatalogueOf, known_users: KnownUsersOf) -> None:
     """Be forgotten, for good: your token opens nothing here any more. Active bookings must be cancelled first."""
     await known_users.remember(caller)
-    await expire_overdue(chassis, catalogue, bookings_of=caller.user_id)
+    await end_overdue(chassis, catalogue, bookings_of=caller.user_id)
     await chassis.unit_of_work.run(lambda work: erasure.erase(work, caller.user_id))
 
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, or_, select, true
+from sqlalchemy import ColumnElement, exists, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.booking.users.domain import AdminOnly, StaffOnly, UserErased
 from services.booking.users.tables import users, venue_staff
-from services.chassis.auth import Principal
+from services.chassis.auth import Principal, Role
 from services.chassis.database import Database
 
 Party = Literal["player", "club"]
@@ -59,6 +59,14 @@ async def rights_of(session: AsyncSession, caller: Principal) -> Rights:
         return Rights(caller.user_id, is_admin=caller.role == "admin")
     found = await session.scalars(select(venue_staff.c.venue_id).where(venue_staff.c.user_id == caller.user_id))
     return Rights(caller.user_id, venues=frozenset(found))
+
+
+async def role_at(session: AsyncSession, caller: Principal, venue_id: UUID) -> Role:
+    """What the caller is at this venue, and so whose prices are theirs. Only a staff token costs a statement."""
+    if caller.role != "staff":
+        return caller.role
+    here = (venue_staff.c.user_id == caller.user_id) & (venue_staff.c.venue_id == venue_id)
+    return "staff" if await session.scalar(select(exists().where(here))) else "player"
 
 
 async def refuse_erased(session: AsyncSession, user_id: UUID) -> None:

@@ -86,13 +86,16 @@ class Court:
 
 @dataclass(frozen=True)
 class Slot:
-    """A bookable interval `[starts_at, ends_at)` in UTC, with its price in minor units of the venue's currency and the rule that set it."""
+    """A bookable interval `[starts_at, ends_at)` in UTC, with its price in minor units of the venue's currency, the rule that set it,
+    and the role that it is for.
+    """
 
     court_id: UUID
     starts_at: datetime
     ends_at: datetime
     price_minor: int
     price_rule_id: UUID | None = None
+    role: Role = "player"
 
     @cached_property
     def cells(self) -> range:
@@ -179,4 +182,4 @@ class Venue:
                 continue
             for starts_at, ends_at in grid(day, opens, closes, court.slot_minutes, self.zone):
                 if rule := self.price_rule(court, starts_at, role):
-                    yield Slot(court.id, starts_at, ends_at, rule.price_minor, rule.id)
+                    yield Slot(court.id, starts_at, ends_at, rule.price_minor, rule.id, role)

@@ -168,6 +168,7 @@ async def test_an_unchanged_answer_is_not_sent_again(annex: Annex) -> None:
 
 async def test_the_price_is_that_of_the_callers_role_and_frozen_with_its_rule(annex: Annex) -> None:
     start = annex.at(7, 15)
+    await annex.club.hire("sue", annex.id)
     assert (await annex.slots(7, player="pat"))[start]["price"]["amount"] == 2000
     assert (await annex.slots(7, player="sue", role="staff"))[start]["price"]["amount"] == 500
     for player, role, hour, price, rule in (
@@ -184,6 +185,8 @@ async def test_the_price_is_that_of_the_callers_role_and_frozen_with_its_rule(an
 
 async def test_the_loser_of_a_slot_at_the_staffs_price_is_told_what_is_free(annex: Annex) -> None:
     body = {"court_id": str(annex.courts[1]), "starts_at": annex.at(7, 11)}
+    for name in ("first-of-staff", "second-of-staff"):
+        await annex.club.hire(name, annex.id)
     await annex.club.ask("POST", "/v1/bookings", "first-of-staff", "staff", json=body)
     lost = await annex.club.ask("POST", "/v1/bookings", "second-of-staff", "staff", json=body)
     assert (lost.status_code, lost.json()["code"]) == (409, "slot-already-taken")
@@ -285,3 +288,35 @@ async def _block(annex: Annex, court: int, ahead: int, hour: int) -> None:
         starts_at,
         starts_at + timedelta(hours=1),
     )
+
+
+async def test_staff_of_another_club_pays_what_a_player_pays(annex: Annex) -> None:
+    """They look, hold and move; a token says staff, and only the club says where."""
+    await annex.club.hire("away")
+    assert (await annex.slots(8, player="away", role="staff"))[annex.at(8, 15)]["price"]["amount"] == 2000
+    body = {"court_id": str(annex.courts[1]), "starts_at": annex.at(8, 15)}
+    booking = (await annex.club.ask("POST", "/v1/bookings", "away", "staff", json=body)).json()
+    assert booking["price"]["amount"] == 2000
+    assert await _moved(annex, booking["id"], "away") == 0
+
+
+async def test_staff_moves_its_own_booking_at_its_own_price_and_a_players_at_the_players(annex: Annex) -> None:
+    await annex.club.hire("desk", annex.id)
+    body = {"court_id": str(annex.courts[2]), "starts_at": annex.at(9, 15)}
+    own = (await annex.club.ask("POST", "/v1/bookings", "desk", "staff", json=body)).json()
+    assert own["price"]["amount"] == 500
+    assert await _moved(annex, own["id"], "desk", hour=17) == 0
+    guest = {"user_id": await annex.club.sign_in("guest"), "starts_at": annex.at(9, 17)}
+    booked = (await annex.club.ask("POST", "/v1/bookings", "desk", "staff", json=body | guest)).json()
+    assert booked["price"]["amount"] == 2000
+    assert await _moved(annex, booked["id"], "desk", hour=18) == 0
+
+
+async def _moved(annex: Annex, booking_id: str, by: str, hour: int = 16) -> int:
+    """By how much the new slot is dearer, for one who is paid up."""
+    pay = "UPDATE bookings SET status = 'confirmed', hold_expires_at = NULL WHERE id = $1"
+    await annex.club.database.execute(pay, booking_id)
+    body = {"court_id": str(annex.courts[1]), "starts_at": annex.at(10, hour)}
+    moved = await annex.club.ask("POST", f"/v1/bookings/{booking_id}/reschedule", by, "staff", json=body)
+    assert moved.status_code == 200, moved.text
+    return int(moved.json()["price_difference"]["amount"])

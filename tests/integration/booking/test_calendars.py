@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import json
+from collections import Counter
 from uuid import uuid4
 
 from icalendar import Calendar
@@ -50,6 +53,29 @@ async def test_the_table_opens_no_feed(club: Club) -> None:
     assert hashlib.sha256(token.encode()).digest() in {row["token_hash"] for row in kept}
     for guess in (kept[0]["token_hash"].hex(), str(uuid4()), "x", "%20", "a" * 100):
         assert (await club.ask("GET", f"/v1/calendars/{guess}.ics")).json()["code"] == "calendar-not-found"
+
+
+async def test_a_repeated_request_gets_the_same_address_and_renews_once(club: Club) -> None:
+    key = {"Idempotency-Key": "my-feed"}
+    copies = await asyncio.gather(*(club.ask("POST", "/v1/me/calendar", "insistent", headers=key) for _ in range(4)))
+    assert {copy.status_code for copy in copies} == {201}
+    assert len({copy.content for copy in copies}) == 1
+    assert Counter(copy.headers.get("idempotency-replayed") for copy in copies) == {None: 1, "true": 3}
+    assert {copy.headers["cache-control"] for copy in copies} == {"private, no-store"}
+    path = "/v1/calendars/" + copies[0].json()["url"].rpartition("/")[2]
+    assert (await club.ask("GET", path)).status_code == 200
+    held = await club.hold("insistent", *a_free_slot(), **key)
+    assert (held.status_code, held.json()["code"]) == (422, "idempotency-key-reused")
+
+
+async def test_the_kept_answer_opens_no_feed(club: Club) -> None:
+    made = await club.ask("POST", "/v1/me/calendar", "discreet", headers={"Idempotency-Key": "discreet-feed"})
+    token = made.json()["url"].rpartition("/")[2].removesuffix(".ics")
+    kept = await club.database.fetchrow("SELECT * FROM idempotency_keys WHERE key = 'discreet-feed'")
+    assert kept is not None
+    assert token not in str(dict(kept))
+    guess = json.loads(kept["body"])["salt"]
+    assert (await club.ask("GET", f"/v1/calendars/{guess}.ics")).status_code == 404
 
 
 async def _renew(club: Club, player: str) -> str:

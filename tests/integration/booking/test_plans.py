@@ -94,15 +94,15 @@ async def test_what_is_due_is_found_without_looking_at_what_is_not(archive: Arch
         assert bool(sent) == (cron.name in expected)
 
 
-async def test_holds_in_the_way_are_found_by_court_or_player(archive: Archive) -> None:
+async def test_what_is_over_and_in_the_way_is_found_by_court_or_player(archive: Archive) -> None:
     office, (slot, *_) = archive.office, await _slots_of_tomorrow(archive)
     player = UUID(str(await _of_a_booking(archive, "user_id")))
     indexes = {"bookings_by_hold_end", "bookings_by_court_id", "bookings_by_user_id"}
-    for expire in (
-        partial(mutations.expire_overdue, office.chassis, office.catalogue, in_the_way_of=slot),
-        partial(mutations.expire_overdue, office.chassis, office.catalogue, bookings_of=player),
+    for end in (
+        partial(mutations.end_overdue, office.chassis, office.catalogue, in_the_way_of=slot),
+        partial(mutations.end_overdue, office.chassis, office.catalogue, bookings_of=player),
     ):
-        ((statement, arguments),) = await archive.sent_by(expire)
+        ((statement, arguments),) = await archive.sent_by(end)
         assert read(await archive.plan(statement, *arguments)) & indexes
 
 

@@ -126,7 +126,7 @@ class Club(RuleBasedStateMachine):
         if not self._make_way(slot):
             return "slot-already-taken"
         if len(self._active(player)) == 2:
-            self._expire(self._active(player))
+            self._end(self._active(player))
         return "done" if len(self._active(player)) < 2 else "active-booking-limit"
 
     @precondition(lambda self: self.bookings)
@@ -213,9 +213,7 @@ class Club(RuleBasedStateMachine):
     @rule()
     def complete(self) -> None:
         self.bench.change(lambda work: mutations.complete_ended(work, self.bench.office.catalogue))
-        for booking in self.bookings:
-            if booking.status == "confirmed" and booking.ends_at <= self.now:
-                booking.go("completed")
+        self._complete(self.bookings)
 
     # what must hold after each step
 
@@ -292,11 +290,21 @@ class Club(RuleBasedStateMachine):
         for booking in filter(self._is_overdue, bookings):
             booking.go("expired")
 
+    def _complete(self, bookings: list[Claim]) -> None:
+        for booking in bookings:
+            if booking.status == "confirmed" and booking.ends_at <= self.now:
+                booking.go("completed")
+
+    def _end(self, bookings: list[Claim]) -> None:
+        """Who needs a seat waits for no cron."""
+        self._expire(bookings)
+        self._complete(bookings)
+
     def _get_back(self, booking: Claim) -> bool:
         if booking.starts_at <= self.now:
             return False
         slot = Slot(booking.court, booking.starts_at, booking.ends_at, booking.price)
-        self._expire(self._standing(slot) + self._active(booking.player))
+        self._end(self._standing(slot) + self._active(booking.player))
         return not self._standing(slot) and len(self._active(booking.player)) < 2
 
     def _window_closed(self, booking: Claim) -> bool:
