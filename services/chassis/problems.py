@@ -18,6 +18,9 @@ from typing import Any, ClassVar
 MEDIA_TYPE = "application/problem+json"
 SCHEMA_REFERENCE = "#/components/schemas/Problem"
 
+Responses = dict[int | str, dict[str, Any]]
+"""What a route documents, by status, as FastAPI takes it."""
+
 
 class Problem(Exception):
     """`code` is stable and for programs, `detail` is for people; `extras` are members of the document that help to go on."""
@@ -132,8 +135,11 @@ def registry() -> dict[str, type[Problem]]:
     return found
 
 
-def responses(*kinds: type[Problem]) -> dict[int | str, dict[str, Any]]:
-    """What a route documents: `responses=problems.responses(SlotAlreadyTaken, …)`. The schema of each status lists its codes."""
+def responses(*kinds: type[Problem]) -> Responses:
+    """What a route documents: `responses=problems.responses(SlotAlreadyTaken, …)`. The schema of each status lists its codes.
+
+    Of one status a route's own replace those of its router: name these again.
+    """
     statuses = sorted({kind.status for kind in kinds})
     return {status: _response([kind for kind in kinds if kind.status == status]) for status in statuses}
 
