@@ -48,8 +48,6 @@ router = APIRouter(
     dependencies=[Depends(limits.by_user)],
     responses=problems.responses(problems.TooManyRequests, UserErased, StaffOnly),
 )
-
-
 DRY_RUN: Responses = {200: {"description": "A dry run: what would happen", "model": BlockOut}}
 
 

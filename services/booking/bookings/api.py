@@ -8,6 +8,7 @@ import orjson
 from fastapi import APIRouter, Depends, Response
 from uuid_utils.compat import uuid7
 
+from services.booking.blocked_slots.filling import CourtContended
 from services.booking.bookings import mutations, queries
 from services.booking.bookings.choosing import (
     CourtOutOfUse,
@@ -56,7 +57,14 @@ router = APIRouter(
     dependencies=[Depends(limits.by_user)],
     responses=problems.responses(problems.TooManyRequests, UserErased),
 )
-CHANGES = (BookingNotFound, TransitionNotPossible, CancellationWindowClosed, BookingChanged, IdempotencyKeyReused)
+CHANGES = (
+    BookingNotFound,
+    TransitionNotPossible,
+    CancellationWindowClosed,
+    BookingChanged,
+    CourtContended,
+    IdempotencyKeyReused,
+)
 PLACES = (CourtNotFound, CourtOutOfUse, SlotAlreadyTaken, SlotBeyondHorizon, SlotInThePast, SlotNotOnGrid, SlotTooSoon)
 MADE: Responses = {
     201: {"headers": ETAG | {"Location": {"description": "The booking", "schema": {"type": "string"}}}},
@@ -76,6 +84,7 @@ MADE: Responses = {
         EmailBelongsToAnotherUser,
         UserNotFound,
         TooManyAtOnce,
+        CourtContended,
         IdempotencyKeyReused,
     ),
 )

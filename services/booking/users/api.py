@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from services.booking.blocked_slots.filling import CourtContended
 from services.booking.bookings.mutations import expire_overdue
 from services.booking.dependencies import CatalogueOf, ChassisOf, KnownUsersOf
 from services.booking.users import erasure, mutations, queries
@@ -88,7 +89,9 @@ async def edit_me(body: ProfileIn, caller: Caller, chassis: ChassisOf, known_use
     return await _me(caller, chassis)
 
 
-@router.delete("/me", status_code=204, responses=problems.responses(EmailBelongsToAnotherUser, HasActiveBookings))
+@router.delete(
+    "/me", status_code=204, responses=problems.responses(EmailBelongsToAnotherUser, HasActiveBookings, CourtContended)
+)
 async def erase_me(caller: Caller, chassis: ChassisOf, catalogue: CatalogueOf, known_users: KnownUsersOf) -> None:
     """Be forgotten, for good: your token opens nothing here any more. Active bookings must be cancelled first."""
     await known_users.remember(caller)
