@@ -6,6 +6,7 @@ since it invents an id when `ce_id` is missing, and a consumer that deduplicates
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ SPEC_VERSION = "1.0"
 Headers = tuple[tuple[str, bytes], ...]
 
 
-class Event(BaseModel):
+class Event(BaseModel, ABC):
     """A fact, told with the full state of its subject, so that a consumer may meet it twice and in any order.
 
     Fields are only ever added, and only optional ones; a consumer ignores those it does not know. A new meaning is a new type.
@@ -35,9 +36,9 @@ class Event(BaseModel):
     """The CloudEvents source: the service that owns the subject, as a URI reference."""
 
     @property
+    @abstractmethod
     def key(self) -> str:
         """The id of the aggregate. Kafka keeps the order of the records of one key."""
-        raise NotImplementedError(f"{type(self).__name__} names no key")
 
     def value(self) -> bytes:
         return self.model_dump_json().encode()

@@ -11,6 +11,7 @@ from services.booking.availability import api as availability
 from services.booking.blocked_slots import api as blocked_slots
 from services.booking.bookings import api as bookings
 from services.booking.bookings import consumers, mutations
+from services.booking.bookings import reading_api as reading
 from services.booking.calendars import api as calendars
 from services.booking.closures import api as closures
 from services.booking.closures import mutations as closing
@@ -26,8 +27,9 @@ from services.chassis.idempotency import PURGE_BATCH, purge
 from services.chassis.service import Chassis, Service
 
 TITLE = "Courtside booking"
+BOOKINGS = (reading.router, bookings.router, calendars.by_user, calendars.by_token)
 PEOPLE, CLUB = (users.router, staff.router), (blocked_slots.router, closures.router)
-ROUTERS = (availability.router, bookings.router, calendars.by_user, calendars.by_token, *PEOPLE, *CLUB)
+ROUTERS = (availability.router, *BOOKINGS, *PEOPLE, *CLUB)
 
 
 def build(chassis: Chassis) -> Service:

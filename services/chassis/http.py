@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 from prometheus_client import Counter, Histogram
 from uuid_utils.compat import uuid7
 
-from services.chassis import docs, problem_pages, problems
+from services.chassis import docs, problem_answers, problem_pages, problems
 from services.chassis.openapi import DescribedAPI
 from services.chassis.settings import Settings
 from services.chassis.telemetry import tracing
@@ -41,7 +41,7 @@ def create_app(settings: Settings, title: str, body_max_bytes: int, routers: Seq
     for name, value in state.items():
         setattr(app.state, name, value)
     app.state.settings = settings
-    problems.install(app)
+    problem_answers.install(app)
     return RequestContext(app, body_max_bytes)
 
 
@@ -94,7 +94,7 @@ class RequestContext:
             try:
                 if _length(headers) > self.body_max_bytes:
                     too_large = problems.BodyTooLarge(f"A body has at most {self.body_max_bytes} bytes here.")
-                    await problems.respond(too_large)(scope, receive, answer.send)
+                    await problem_answers.respond(too_large)(scope, receive, answer.send)
                 else:
                     await self.app(scope, receive, answer.send)
             finally:

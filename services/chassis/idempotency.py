@@ -10,9 +10,10 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import Response
+from fastapi import Header, Response
 from pydantic import BaseModel
 from sqlalchemy import (
     Column,
@@ -38,6 +39,16 @@ from services.chassis.unit_of_work import UnitOfWork
 
 KEPT = timedelta(hours=24)
 PURGE_BATCH = 1_000
+
+KeyHeader = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        description="Send the same key to repeat a request safely: the first answer comes again for 24 hours.",
+    ),
+]
 
 METADATA = MetaData(naming_convention=NAMING)
 

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from services.chassis import problems
-from services.chassis.auth import TokenMissing, TokenNotValid
+from services.chassis.auth import KeysAway, TokenMissing, TokenNotValid
 from services.chassis.problems import Problem
 
 FRAMEWORKS_OWN = ("HTTPValidationError", "ValidationError")
@@ -67,9 +67,9 @@ def _add_problems(operation: dict[str, Any]) -> None:
 
 
 def _shared(operation: dict[str, Any]) -> dict[int, list[type[Problem]]]:
-    found: list[type[Problem]] = [problems.InternalError, problems.DatabaseAway]
+    found: list[type[Problem]] = [problems.InternalError, problems.DatabaseAway, problems.DatabaseBusy]
     if "security" in operation:
-        found += [TokenMissing, TokenNotValid]
+        found += [TokenMissing, TokenNotValid, KeysAway]
     if "requestBody" in operation:
         found.append(problems.BodyTooLarge)
     if "requestBody" in operation or "parameters" in operation:

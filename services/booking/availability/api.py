@@ -5,7 +5,7 @@ from enum import IntEnum
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from services.booking.availability.domain import Question
 from services.booking.availability.queries import look
@@ -16,7 +16,7 @@ from services.booking.venues.domain import Venue
 from services.booking.venues.queries import CourtNotFound, VenueNotFound
 from services.chassis import limits, problems
 from services.chassis.auth import PerhapsCaller, Principal, Role
-from services.chassis.etags import matches
+from services.chassis.etags import IfNoneMatch, matches
 from services.chassis.problems import RequestNotValid
 
 router = APIRouter(
@@ -62,7 +62,7 @@ async def get_availability(
     include: Annotated[
         Literal["unavailable"] | None, Query(description="Also the slots that cannot be held, with the reason")
     ] = None,
-    if_none_match: Annotated[str | None, Header()] = None,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The free slots of some days, with what they cost the caller. Open to everyone: it shows no person."""
     venue = _with_court(await catalogue.venue(venue_id), court_id)

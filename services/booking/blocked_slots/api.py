@@ -5,16 +5,12 @@ from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import AwareDatetime
 from uuid_utils.compat import uuid7
 
 from services.booking.blocked_slots import mutations, queries
-from services.booking.blocked_slots.cursors import Cursor
 from services.booking.blocked_slots.domain import (
+    INTERVALS,
     BlockedSlotNotFound,
-    BlockInThePast,
-    BlockTooFarAhead,
-    BlockTooLong,
     BookingsInTheWay,
     EndsBeforeItStarts,
     Order,
@@ -22,6 +18,8 @@ from services.booking.blocked_slots.domain import (
     TooManyBlocks,
     blocks,
 )
+from services.booking.blocked_slots.filling import CourtContended
+from services.booking.blocked_slots.listing import BlockFilters, Listing
 from services.booking.blocked_slots.recurrence import RuleNotValid, RuleTooLong
 from services.booking.blocked_slots.representation import (
     BlockedSlotsPage,
@@ -31,46 +29,46 @@ from services.booking.blocked_slots.representation import (
     block_out,
     represent,
 )
-from services.booking.bookings.api import Key
 from services.booking.bookings.queries import in_the_way
 from services.booking.dependencies import CatalogueOf, ChassisOf, KnownUsersOf
 from services.booking.users.domain import EmailBelongsToAnotherUser, StaffOnly, UserErased
 from services.booking.users.rights import require_staff, rights_of
 from services.booking.venues.domain import Venue
 from services.booking.venues.queries import CourtNotFound, VenueNotFound
-from services.chassis import limits, problems
+from services.chassis import cursors, limits, problems
 from services.chassis.auth import Caller
-from services.chassis.cursors import CursorNotValid
-from services.chassis.idempotency import Answer, IdempotencyKey, IdempotencyKeyReused, once
+from services.chassis.cursors import LINKED, CursorNotValid
+from services.chassis.idempotency import Answer, IdempotencyKey, IdempotencyKeyReused, KeyHeader, once
+from services.chassis.problems import Responses
 from services.chassis.unit_of_work import UnitOfWork
 
 router = APIRouter(
     prefix="/v1",
     tags=["blocked slots"],
     dependencies=[Depends(limits.by_user)],
-    responses=problems.responses(
-        problems.TooManyRequests,
-        UserErased,
-        StaffOnly,
+    responses=problems.responses(problems.TooManyRequests, UserErased, StaffOnly),
+)
+DRY_RUN: Responses = {200: {"description": "A dry run: what would happen", "model": BlockOut}}
+
+
+@router.post(
+    "/venues/{venue_id}/blocked-slots",
+    status_code=201,
+    response_model=BlockOut,
+    responses=DRY_RUN
+    | problems.responses(
+        *INTERVALS,
         EmailBelongsToAnotherUser,
         VenueNotFound,
         CourtNotFound,
-        BlockedSlotNotFound,
-        BookingsInTheWay,
         TooManyBlocks,
-        EndsBeforeItStarts,
-        BlockInThePast,
-        BlockTooLong,
-        BlockTooFarAhead,
         RuleNotValid,
         RuleTooLong,
-        CursorNotValid,
+        BookingsInTheWay,
+        CourtContended,
         IdempotencyKeyReused,
     ),
 )
-
-
-@router.post("/venues/{venue_id}/blocked-slots", status_code=201, response_model=BlockOut)
 async def block_slots(
     venue_id: UUID,
     body: BlockIn,
@@ -79,7 +77,7 @@ async def block_slots(
     catalogue: CatalogueOf,
     known_users: KnownUsersOf,
     dry_run: Annotated[bool, Query(description="Show what would happen, as 200, and write nothing.")] = False,
-    idempotency_key: Key = None,
+    idempotency_key: KeyHeader = None,
 ) -> Response:
     """Take time of one or several courts for the club, once or by a rule: all of it, or nothing."""
     await require_staff(chassis.database, caller, venue_id)
@@ -105,37 +103,35 @@ async def block_slots(
     return (await chassis.unit_of_work.run(lambda work: once(work, key, lambda: change(work)))).response()
 
 
-@router.get("/venues/{venue_id}/blocked-slots", response_model=BlockedSlotsPage)
+@router.get(
+    "/venues/{venue_id}/blocked-slots",
+    response_model=BlockedSlotsPage,
+    responses=LINKED | problems.responses(VenueNotFound, EndsBeforeItStarts, CursorNotValid),
+)
 async def list_blocked_slots(
     venue_id: UUID,
+    filters: Annotated[BlockFilters, Query()],
     caller: Caller,
     chassis: ChassisOf,
     catalogue: CatalogueOf,
     request: Request,
     response: Response,
-    court_id: UUID | None = None,
-    since: Annotated[AwareDatetime | None, Query(alias="from", description="Blocks that end after this")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Blocks that start before this")] = None,
-    cursor: Annotated[str | None, Query(max_length=200, description="From `next_cursor` or `Link` of a page")] = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 50,
 ) -> dict[str, Any]:
     """By start. The next page is behind `Link: <…>; rel="next"`."""
     await require_staff(chassis.database, caller, venue_id)
     venue = await catalogue.venue(venue_id)
-    if since and until and until <= since:
-        raise EndsBeforeItStarts("`until` must be later than `from`.")
-    after = Cursor.read(cursor).position if cursor else None
-    wanted = queries.Wanted(venue_id, court_id, since, until, after, limit + 1)
     async with chassis.database.sessions() as session:
-        found = await queries.page(session, wanted)
-    following = str(Cursor.behind(found[limit - 1])) if len(found) > limit else None
-    if following:
-        address = request.url.include_query_params(cursor=following)
-        response.headers["Link"] = f'<{address.path}?{address.query}>; rel="next"'
-    return {"blocked_slots": [block_out(venue, block) for block in found[:limit]], "next_cursor": following}
+        page, next_cursor = await queries.page(session, Listing.of(venue_id, filters))
+    if next_cursor:
+        response.headers["Link"] = cursors.link(request.url.path, filters, next_cursor)
+    return {"blocked_slots": [block_out(venue, block) for block in page], "next_cursor": next_cursor}
 
 
-@router.delete("/blocked-slots/{blocked_slot_id}", response_model=UnblockedOut)
+@router.delete(
+    "/blocked-slots/{blocked_slot_id}",
+    response_model=UnblockedOut,
+    responses=problems.responses(BlockedSlotNotFound, CourtContended),
+)
 async def unblock_slots(
     blocked_slot_id: UUID,
     caller: Caller,

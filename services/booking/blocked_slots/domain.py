@@ -55,6 +55,10 @@ class BlockTooFarAhead(problems.Invalid):
     """The interval lies further ahead than blocks may."""
 
 
+INTERVALS = (EndsBeforeItStarts, BlockInThePast, BlockTooLong, BlockTooFarAhead)
+"""What `check_interval` refuses."""
+
+
 @dataclass(frozen=True)
 class Span:
     """Some time of a court: `[starts_at, ends_at)`."""
@@ -101,6 +105,7 @@ class Order:
 
 
 def check_interval(starts_at: datetime, ends_at: datetime, now: datetime, longest: timedelta = LONGEST) -> None:
+    """Raises one of `INTERVALS`."""
     if ends_at <= starts_at:
         raise EndsBeforeItStarts("The end must be after the start.")
     if ends_at <= now:

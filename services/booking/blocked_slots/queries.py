@@ -1,46 +1,23 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, func, select, tuple_
-from sqlalchemy.dialects.postgresql import Range
+from sqlalchemy import ColumnElement, Row, Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.booking.blocked_slots.domain import BlockedSlot, BlockedSlotNotFound, Scope, Span
+from services.booking.blocked_slots.listing import STARTS_AT, Listing
 from services.booking.blocked_slots.tables import blocked_slots
 
 columns = blocked_slots.c
-STARTS_AT = func.lower(columns.during)
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """Blocks of a venue that touch `[since, until)`, on one court or on all; `after` is where the page before ended."""
-
-    venue_id: UUID
-    court_id: UUID | None
-    since: datetime | None
-    until: datetime | None
-    after: tuple[datetime, UUID] | None
-    limit: int
-
-
-async def page(session: AsyncSession, wanted: Wanted) -> list[BlockedSlot]:
-    """Up to `limit` of them, by start and id."""
-    conditions: list[ColumnElement[bool]] = [
-        columns.venue_id == wanted.venue_id,
-        columns.during.op("&&")(Range(wanted.since, wanted.until)),
-    ]
-    if wanted.court_id:
-        conditions.append(columns.court_id == wanted.court_id)
-    if wanted.after:
-        conditions.append(tuple_(STARTS_AT, columns.id) > tuple_(*wanted.after))
-    return await _read(
-        session, select(blocked_slots).where(*conditions).order_by(STARTS_AT, columns.id).limit(wanted.limit)
-    )
+async def page(session: AsyncSession, listing: Listing) -> tuple[Sequence[BlockedSlot], str | None]:
+    """By start, and the cursor of the next page if there is one."""
+    by_start = select(blocked_slots).where(listing.where()).order_by(STARTS_AT, columns.id)
+    return listing.cut(await _read(session, by_start.limit(listing.filters.limit + 1)))
 
 
 async def one(session: AsyncSession, block_id: UUID) -> BlockedSlot:

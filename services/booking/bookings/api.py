@@ -1,62 +1,59 @@
+"""How a booking is made and changed; what there is to see of it stands in `reading_api`."""
+
 from __future__ import annotations
 
-from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
-from fastapi import APIRouter, Depends, Header, Query, Response
-from fastapi.responses import RedirectResponse
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from fastapi import APIRouter, Depends, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
+from services.booking.blocked_slots.filling import CourtContended
 from services.booking.bookings import mutations, queries
-from services.booking.bookings.domain import (
-    ActiveBookingLimit,
-    Booking,
-    BookingChanged,
-    BookingNotFound,
-    CancellationWindowClosed,
-    CheckoutNotReady,
+from services.booking.bookings.choosing import (
     CourtOutOfUse,
-    CourtTaken,
-    HoldExpired,
-    OtherVenue,
-    SlotAlreadyTaken,
     SlotBeyondHorizon,
     SlotInThePast,
     SlotNotOnGrid,
     SlotTooSoon,
-    TransitionNotPossible,
     choose_slot,
 )
+from services.booking.bookings.domain import (
+    ActiveBookingLimit,
+    Booking,
+    BookingChanged,
+    CancellationWindowClosed,
+    CourtTaken,
+    OtherVenue,
+    SlotAlreadyTaken,
+    TooManyAtOnce,
+)
 from services.booking.bookings.hold import Hold
-from services.booking.bookings.listing import BookingFilters, DateNeedsCourt, Listing
+from services.booking.bookings.life_cycle import TransitionNotPossible
 from services.booking.bookings.outlook import Outlook
-from services.booking.bookings.representation import BookingOut, BookingsOut, MovedOut, etag, represent
+from services.booking.bookings.queries import BookingNotFound
+from services.booking.bookings.representation import (
+    BookingOut,
+    CancelIn,
+    HoldIn,
+    MovedOut,
+    RescheduleIn,
+    etag,
+    represent,
+)
 from services.booking.dependencies import CatalogueOf, ChassisOf, KnownUsersOf
 from services.booking.users.domain import EmailBelongsToAnotherUser, StaffOnly, UserErased, UserNotFound
 from services.booking.users.queries import must_live
 from services.booking.users.rights import rights_of, role_at
 from services.booking.venues.domain import Venue
-from services.booking.venues.queries import CourtNotFound, VenueNotFound
+from services.booking.venues.queries import CourtNotFound
 from services.chassis import limits, problems
 from services.chassis.auth import Caller, Principal, Role
-from services.chassis.cursors import CursorNotValid
-from services.chassis.etags import matches
-from services.chassis.idempotency import Answer, IdempotencyKey, IdempotencyKeyReused, once, replay
-from services.chassis.problems import Problem
+from services.chassis.etags import ETAG, TAGGED, IfMatch
+from services.chassis.idempotency import Answer, IdempotencyKey, IdempotencyKeyReused, KeyHeader, once, replay
+from services.chassis.problems import Problem, Responses
 from services.chassis.unit_of_work import UnitOfWork
-
-
-def _only_text(value: object) -> object:
-    if not isinstance(value, str):
-        raise ValueError("must be a string: an RFC 3339 instant with an offset")  # noqa: TRY004 - pydantic's protocol
-    return value
-
-
-Rfc3339 = Annotated[AwareDatetime, BeforeValidator(_only_text)]
-"""Pydantic alone would take a number for seconds since 1970."""
 
 router = APIRouter(
     prefix="/v1/bookings",
@@ -64,102 +61,34 @@ router = APIRouter(
     dependencies=[Depends(limits.by_user)],
     responses=problems.responses(problems.TooManyRequests, UserErased),
 )
-Documented = dict[int | str, dict[str, Any]]
-
-CHANGES = (BookingNotFound, TransitionNotPossible, CancellationWindowClosed, BookingChanged, IdempotencyKeyReused)
-PLACES = (CourtNotFound, CourtOutOfUse, SlotAlreadyTaken, SlotBeyondHorizon, SlotInThePast, SlotNotOnGrid, SlotTooSoon)
-
-
-ETAG = {"ETag": {"description": "For `If-Match` and `If-None-Match`", "schema": {"type": "string"}}}
-LOCATION = {"Location": {"description": "The booking", "schema": {"type": "string"}}}
-LINK = {"Link": {"description": '`rel="next"`, unless this is the last page', "schema": {"type": "string"}}}
-TAGGED: Documented = {200: {"headers": ETAG}}
-TAGGED_201: Documented = {201: {"headers": ETAG | LOCATION}}
-LINKED: Documented = {200: {"headers": LINK}}
-
-
-class HoldIn(BaseModel):
-    """Which slot. Its length and its price are the court's, never the client's."""
-
-    model_config = ConfigDict(extra="forbid", title="Hold")
-
-    court_id: UUID
-    starts_at: Rfc3339 = Field(description="RFC 3339 with an offset", examples=["2026-11-28T18:30:00+01:00"])
-    without_payment: bool = Field(default=False, description="Confirmed at once, for nothing. Staff only.")
-    user_id: UUID | None = Field(
-        default=None,
-        description="The player, whose booking it is and whose limit counts. Staff only; else it is yours.",
-    )
-
-
-class CancelIn(BaseModel):
-    model_config = ConfigDict(extra="forbid", title="Cancel")
-
-    reason: str | None = Field(
-        default=None, max_length=500, description="Staff tells the player; a player may leave it out."
-    )
-
-
-class RescheduleIn(BaseModel):
-    """Where to. The old slot and the player's seat do not count against the new one."""
-
-    model_config = ConfigDict(extra="forbid", title="Reschedule")
-
-    court_id: UUID
-    starts_at: Rfc3339 = Field(description="RFC 3339 with an offset", examples=["2026-11-29T18:30:00+01:00"])
-
-
-Key = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=255,
-        description="Send the same key to repeat a request safely: the first answer comes again for 24 hours.",
-    ),
-]
-IfNoneMatch = Annotated[
-    str | None, Header(alias="If-None-Match", description="The ETag that you have: 304 while it is current.")
-]
-IfMatch = Annotated[
-    str | None, Header(alias="If-Match", description="The booking's ETag: refused with 412 when it has changed since.")
-]
-
-
-@router.get(
-    "",
-    response_model=BookingsOut,
-    responses=LINKED | problems.responses(CursorNotValid, StaffOnly, DateNeedsCourt, CourtNotFound, VenueNotFound),
+CHANGES = (
+    BookingNotFound,
+    TransitionNotPossible,
+    CancellationWindowClosed,
+    BookingChanged,
+    CourtContended,
+    IdempotencyKeyReused,
 )
-async def list_bookings(
-    filters: Annotated[BookingFilters, Query()],
-    caller: Caller,
-    chassis: ChassisOf,
-    catalogue: CatalogueOf,
-    response: Response,
-) -> dict[str, object]:
-    """Bookings by start: a player's own, or for staff those that the filters select."""
-    async with chassis.database.sessions() as session:
-        listing = await Listing.of(filters, await rights_of(session, caller), catalogue)
-        page, next_cursor = await queries.page(session, listing)
-    if next_cursor:
-        response.headers["Link"] = listing.link(router.prefix, next_cursor)
-    items = [represent(booking, *await catalogue.court(booking.court_id)) for booking in page]
-    return {"items": items, "next_cursor": next_cursor}
+PLACES = (CourtNotFound, CourtOutOfUse, SlotAlreadyTaken, SlotBeyondHorizon, SlotInThePast, SlotNotOnGrid, SlotTooSoon)
+MADE: Responses = {
+    201: {"headers": ETAG | {"Location": {"description": "The booking", "schema": {"type": "string"}}}},
+}
 
 
 @router.post(
     "",
     status_code=201,
     response_model=BookingOut,
-    responses=TAGGED_201
+    responses=MADE
     | problems.responses(
         *PLACES,
         ActiveBookingLimit,
         StaffOnly,
+        UserErased,
         EmailBelongsToAnotherUser,
         UserNotFound,
-        UserErased,
+        TooManyAtOnce,
+        CourtContended,
         IdempotencyKeyReused,
     ),
 )
@@ -169,7 +98,7 @@ async def hold_slot(
     chassis: ChassisOf,
     catalogue: CatalogueOf,
     known_users: KnownUsersOf,
-    idempotency_key: Key = None,
+    idempotency_key: KeyHeader = None,
 ) -> Response:
     """Hold a free slot until it is paid for, or the hold runs out. With nothing to pay it is confirmed at once."""
     venue, court = await catalogue.court(body.court_id)
@@ -193,42 +122,6 @@ async def hold_slot(
     return (await Hold(booking, slot, venue, court, key).place(chassis, catalogue)).response()
 
 
-@router.get(
-    "/{booking_id}",
-    response_model=BookingOut,
-    responses=TAGGED | {304: {"description": "You have this version"}} | problems.responses(BookingNotFound),
-)
-async def get_booking(
-    booking_id: UUID,
-    caller: Caller,
-    chassis: ChassisOf,
-    catalogue: CatalogueOf,
-    response: Response,
-    if_none_match: IfNoneMatch = None,
-) -> Any:
-    """A booking of your own, or for staff any."""
-    async with chassis.database.sessions() as session:
-        booking = await queries.visible(session, booking_id, caller)
-    if matches(if_none_match, etag(booking)):
-        return Response(status_code=304, headers={"ETag": etag(booking)})
-    response.headers["ETag"] = etag(booking)
-    return represent(booking, *await catalogue.court(booking.court_id))
-
-
-@router.get(
-    "/{booking_id}/checkout",
-    status_code=303,
-    response_class=RedirectResponse,
-    responses=problems.responses(BookingNotFound, HoldExpired, TransitionNotPossible, CheckoutNotReady),
-)
-async def go_to_checkout(booking_id: UUID, caller: Caller, chassis: ChassisOf) -> RedirectResponse:
-    """To the payment page, as long as the slot is held. The page's own link lives longer than the hold: enter it only through here."""
-    async with chassis.database.sessions() as session:
-        booking = await queries.visible(session, booking_id, caller)
-    url = booking.checkout(chassis.clock.now())
-    return RedirectResponse(url, status_code=303, headers={"Cache-Control": "no-store"})
-
-
 @router.post("/{booking_id}/cancel", response_model=BookingOut, responses=TAGGED | problems.responses(*CHANGES))
 async def cancel_booking(
     booking_id: UUID,
@@ -236,7 +129,7 @@ async def cancel_booking(
     caller: Caller,
     chassis: ChassisOf,
     catalogue: CatalogueOf,
-    idempotency_key: Key = None,
+    idempotency_key: KeyHeader = None,
     if_match: IfMatch = None,
 ) -> Response:
     """Give the booking up. A player may until `cancel_until`; what was paid goes back."""
@@ -263,7 +156,7 @@ async def reschedule_booking(
     caller: Caller,
     chassis: ChassisOf,
     catalogue: CatalogueOf,
-    idempotency_key: Key = None,
+    idempotency_key: KeyHeader = None,
     if_match: IfMatch = None,
 ) -> Response:
     """Move a confirmed booking to another slot of the same venue, in one step. What was paid stays; the difference is told."""

@@ -7,32 +7,11 @@ from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from services.booking.bookings.life_cycle import TRANSITIONS, Status, Trigger
-from services.booking.venues.domain import Court, Slot, Venue
+from services.booking.bookings.life_cycle import Status, TransitionNotPossible, Trigger, follow
+from services.booking.venues.domain import Slot, Venue
 from services.chassis import problems
-from services.chassis.auth import Role
 
 Reason = Literal["cancelled_by_player", "cancelled_by_club", "paid_too_late", "paid_twice"]
-
-
-class SlotNotOnGrid(problems.Invalid):
-    """The court has no slot that starts then: closed, or between two slots."""
-
-
-class CourtOutOfUse(problems.Conflict):
-    """The club keeps this court closed until further notice."""
-
-
-class SlotInThePast(problems.Invalid):
-    """The slot has begun."""
-
-
-class SlotTooSoon(problems.Invalid):
-    """The club wants more notice; `first_bookable_instant` says from when on."""
-
-
-class SlotBeyondHorizon(problems.Invalid):
-    """The club takes bookings up to `last_bookable_day` only."""
 
 
 class SlotAlreadyTaken(problems.Conflict):
@@ -47,10 +26,6 @@ class TooManyAtOnce(problems.Unavailable):
     """So many requests want the same that none of a few tries got through; the same request will do."""
 
 
-class BookingNotFound(problems.NotFound):
-    """There is no such booking, or it is somebody else's."""
-
-
 class HoldExpired(problems.Problem):
     """The hold ran out before it was paid for, and the slot is free again."""
 
@@ -59,10 +34,6 @@ class HoldExpired(problems.Problem):
 
 class CheckoutNotReady(problems.Conflict):
     """The payment page is being made: ask again."""
-
-
-class TransitionNotPossible(problems.Conflict):
-    """The booking is in a state in which this cannot happen; `booking_status` says which."""
 
 
 class CancellationWindowClosed(problems.Conflict):
@@ -223,12 +194,7 @@ class Booking:
         return self.checkout_url
 
     def _go(self, trigger: Trigger) -> None:
-        transition = TRANSITIONS.get((self.status, trigger))
-        if transition is None:
-            raise TransitionNotPossible(
-                f"The booking is {self.status}: it cannot {trigger} now.", booking_status=self.status
-            )
-        self.status = transition.to
+        self.status = follow(self.status, trigger)
         self.version += 1
 
     def _refuse_outside_window(self, now: datetime) -> None:
@@ -241,28 +207,3 @@ class Booking:
 
     def _owe(self, order_id: str, amount_minor: int, reason: Reason) -> None:
         self.refunds_due = (*self.refunds_due, RefundDue(order_id, amount_minor, reason))
-
-
-def choose_slot(venue: Venue, court: Court, starts_at: datetime, now: datetime, role: Role = "player") -> Slot:
-    """The slot that is asked for, at the price of this role, if the club offers it."""
-    if not court.active:
-        raise CourtOutOfUse(f"{court.name} takes no bookings at present.", court_id=str(court.id))
-    if starts_at <= now:
-        raise SlotInThePast("This slot has begun. Choose one that starts later.", starts_at=starts_at.isoformat())
-    if starts_at < (first := venue.first_bookable_instant(now)):
-        raise SlotTooSoon(
-            f"{venue.name} takes bookings up to {venue.minimum_notice_minutes} minutes before the start.",
-            first_bookable_instant=venue.local(first).isoformat(),
-        )
-    last = venue.last_bookable_day(now)
-    # The first comparison keeps the year 9999 away from the zone's arithmetic.
-    if starts_at.date() > last + timedelta(days=1) or venue.local(starts_at).date() > last:
-        raise SlotBeyondHorizon(f"The club takes bookings up to {last}.", last_bookable_day=last.isoformat())
-    if slot := venue.slot_at(court, starts_at, role):
-        return slot
-    raise SlotNotOnGrid(
-        f"{court.name} has no slot that starts then: its slots last {court.slot_minutes} minutes from the opening on.",
-        slots_of_that_day=[
-            venue.local(slot.starts_at).isoformat() for slot in venue.slots(court, venue.local(starts_at).date(), role)
-        ],
-    )

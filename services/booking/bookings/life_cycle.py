@@ -9,8 +9,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from services.chassis import problems
+
 Status = Literal["held", "confirmed", "cancelled", "expired", "completed"]
 Trigger = Literal["pay", "refuse payment", "expire", "cancel", "reschedule", "complete"]
+
+
+class TransitionNotPossible(problems.Conflict):
+    """The booking is in a state in which this cannot happen; `booking_status` says which."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,14 @@ TRANSITIONS: Mapping[tuple[Status, Trigger], Transition] = {
     ("cancelled", "refuse payment"): Transition("cancelled", "booking.refund_due.v1", "a payment came after all"),
     ("completed", "refuse payment"): Transition("completed", "booking.refund_due.v1", "a second payment came"),
 }
+
+
+def follow(status: Status, trigger: Trigger) -> Status:
+    """Where the trigger leads from this state. Raises `TransitionNotPossible`."""
+    transition = TRANSITIONS.get((status, trigger))
+    if transition is None:
+        raise TransitionNotPossible(f"The booking is {status}: it cannot {trigger} now.", booking_status=status)
+    return transition.to
 
 
 def document() -> str:

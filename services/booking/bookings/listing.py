@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
-from urllib.parse import urlencode
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, and_, true, tuple_
 
 from services.booking.bookings.domain import Booking
@@ -19,13 +18,7 @@ from services.booking.users.rights import Rights
 from services.booking.venues.domain import Venue
 from services.booking.venues.queries import Catalogue
 from services.chassis import cursors, problems
-
-Instant = Annotated[
-    AwareDatetime,
-    Field(ge=dt.datetime(2000, 1, 1, tzinfo=dt.UTC), lt=dt.datetime(3000, 1, 1, tzinfo=dt.UTC)),
-]
-Position = TypeAdapter(tuple[Instant, UUID])
-"""The sort key: `(starts_at, id)`."""
+from services.chassis.instants import Instant
 
 
 class DateNeedsCourt(problems.Invalid):
@@ -71,8 +64,7 @@ class Listing:
         if filters.user_id not in (None, rights.user_id):
             rights.require_staff_somewhere()
         day = local_day(await _venue(filters, catalogue), filters.date) if filters.date else None
-        asked = filters.model_dump(mode="json", by_alias=True, exclude={"cursor", "limit"})
-        return cls(filters, rights, day, {**asked, "list": "bookings", "caller": str(rights.user_id)})
+        return cls(filters, rights, day, cursors.binding(filters, list="bookings", caller=str(rights.user_id)))
 
     def conditions(self) -> Iterator[ColumnElement[bool]]:
         asked, columns = self.filters, bookings.c
@@ -90,22 +82,18 @@ class Listing:
             if end:
                 yield columns.starts_at < end
         if asked.cursor is not None:
-            after = cursors.decode(asked.cursor, self.bound_to, Position)
+            after = cursors.decode(asked.cursor, self.bound_to, cursors.BY_START)
             yield tuple_(columns.starts_at, columns.id) > tuple_(*after)
 
     def where(self) -> ColumnElement[bool]:
         return and_(true(), *self.conditions())
 
-    def cut(self, found: list[Booking]) -> tuple[list[Booking], str | None]:
-        """One row more than the limit was asked for: it shows whether there is a next page."""
-        page = found[: self.filters.limit]
-        if len(found) == len(page):
-            return page, None
-        return page, cursors.encode((page[-1].starts_at.isoformat(), str(page[-1].id)), self.bound_to)
+    def cut(self, found: Sequence[Booking]) -> tuple[Sequence[Booking], str | None]:
+        return cursors.cut(found, self.filters.limit, _position, self.bound_to)
 
-    def link(self, path: str, next_cursor: str) -> str:
-        asked = self.filters.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
-        return f'<{path}?{urlencode(asked | {"cursor": next_cursor}, doseq=True)}>; rel="next"'
+
+def _position(booking: Booking) -> tuple[str, str]:
+    return booking.starts_at.isoformat(), str(booking.id)
 
 
 async def _venue(filters: BookingFilters, catalogue: Catalogue) -> Venue:

@@ -9,15 +9,20 @@ from sqlalchemy.dialects.postgresql import TSTZRANGE
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.booking.blocked_slots.domain import Span
-from services.booking.bookings.domain import Booking, BookingNotFound
+from services.booking.bookings.domain import Booking
 from services.booking.bookings.listing import Listing
 from services.booking.bookings.tables import bookings, court_occupancy
 from services.booking.users.rights import rights_of
+from services.chassis import problems
 from services.chassis.auth import Principal
 
 CALENDAR_PAST = timedelta(days=180)
 CALENDAR_ENTRIES = 500
 """Some 200 kB of iCalendar."""
+
+
+class BookingNotFound(problems.NotFound):
+    """There is no such booking, or it is somebody else's."""
 
 
 async def visible(session: AsyncSession, booking_id: UUID, caller: Principal, *, lock: bool = False) -> Booking:
@@ -30,10 +35,10 @@ async def visible(session: AsyncSession, booking_id: UUID, caller: Principal, *,
     return booking
 
 
-async def page(session: AsyncSession, listing: Listing) -> tuple[list[Booking], str | None]:
+async def page(session: AsyncSession, listing: Listing) -> tuple[Sequence[Booking], str | None]:
     """By start, and the cursor of the next page if there is one. One statement, whatever the number of rows."""
     by_start = select(Booking).where(listing.where()).order_by(bookings.c.starts_at, bookings.c.id)
-    return listing.cut(list(await session.scalars(by_start.limit(listing.filters.limit + 1))))
+    return listing.cut((await session.scalars(by_start.limit(listing.filters.limit + 1))).all())
 
 
 async def for_calendar(session: AsyncSession, user_id: UUID, now: datetime) -> list[Booking]:

@@ -1,4 +1,4 @@
-"""A booking as the API shows it."""
+"""Bookings as the API takes and shows them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from services.booking.bookings.domain import Booking
 from services.booking.bookings.life_cycle import Status
 from services.booking.venues.domain import Court, Venue
+from services.chassis.instants import Rfc3339
 
 EXAMPLE: dict[str, JsonValue] = {
     "id": "019ab1d0-5c11-7c3e-9a53-0c1f5a1b2c3d",
@@ -32,6 +33,37 @@ EXAMPLE: dict[str, JsonValue] = {
         "checkout": "/v1/bookings/019ab1d0-5c11-7c3e-9a53-0c1f5a1b2c3d/checkout",
     },
 }
+
+
+class HoldIn(BaseModel):
+    """Which slot. Its length and its price are the court's, never the client's."""
+
+    model_config = ConfigDict(extra="forbid", title="Hold")
+
+    court_id: UUID
+    starts_at: Rfc3339 = Field(description="RFC 3339 with an offset", examples=["2026-11-28T18:30:00+01:00"])
+    without_payment: bool = Field(default=False, description="Confirmed at once, for nothing. Staff only.")
+    user_id: UUID | None = Field(
+        default=None,
+        description="The player, whose booking it is and whose limit counts. Staff only; else it is yours.",
+    )
+
+
+class CancelIn(BaseModel):
+    model_config = ConfigDict(extra="forbid", title="Cancel")
+
+    reason: str | None = Field(
+        default=None, max_length=500, description="Staff tells the player; a player may leave it out."
+    )
+
+
+class RescheduleIn(BaseModel):
+    """Where to. The old slot and the player's seat do not count against the new one."""
+
+    model_config = ConfigDict(extra="forbid", title="Reschedule")
+
+    court_id: UUID
+    starts_at: Rfc3339 = Field(description="RFC 3339 with an offset", examples=["2026-11-29T18:30:00+01:00"])
 
 
 class Money(BaseModel):

@@ -11,21 +11,22 @@ from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.booking.bookings import queries as bookings
-from services.booking.bookings.api import Key
-from services.booking.bookings.domain import Booking, BookingNotFound
+from services.booking.bookings.domain import Booking
+from services.booking.bookings.queries import BookingNotFound
 from services.booking.calendars import mutations, queries
 from services.booking.calendars.queries import CalendarNotFound
 from services.booking.calendars.rendering import MEDIA_TYPE, Entry, render
 from services.booking.dependencies import CalendarKeyOf, CatalogueOf, ChassisOf, KnownUsersOf
-from services.booking.users.domain import EmailBelongsToAnotherUser
+from services.booking.users.domain import EmailBelongsToAnotherUser, UserErased
 from services.booking.venues.queries import Catalogue
 from services.chassis import limits, problems
 from services.chassis.auth import Caller
-from services.chassis.idempotency import Answer, IdempotencyKey, IdempotencyKeyReused, once
+from services.chassis.idempotency import Answer, IdempotencyKey, IdempotencyKeyReused, KeyHeader, once
+from services.chassis.problems import Responses
 from services.chassis.unit_of_work import UnitOfWork
 
 PRIVATE = {"Cache-Control": "private, no-store"}
-ICS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/calendar": {"schema": {"type": "string"}}}}}
+ICS: Responses = {200: {"content": {"text/calendar": {"schema": {"type": "string"}}}}}
 
 
 class CalendarFile(Response):
@@ -71,7 +72,7 @@ class Renewed(BaseModel):
 @by_user.get(
     "/v1/bookings/{booking_id}/calendar.ics",
     response_class=CalendarFile,
-    responses=ICS | problems.responses(BookingNotFound),
+    responses=ICS | problems.responses(BookingNotFound, UserErased),
 )
 async def get_booking_calendar(
     booking_id: UUID, caller: Caller, chassis: ChassisOf, catalogue: CatalogueOf
@@ -95,14 +96,14 @@ async def get_my_calendar(caller: Caller, chassis: ChassisOf) -> dict[str, Any]:
     "/v1/me/calendar",
     status_code=201,
     response_model=NewFeedOut,
-    responses=problems.responses(EmailBelongsToAnotherUser, IdempotencyKeyReused),
+    responses=problems.responses(EmailBelongsToAnotherUser, UserErased, IdempotencyKeyReused),
 )
 async def renew_my_calendar(
     caller: Caller,
     chassis: ChassisOf,
     known_users: KnownUsersOf,
     calendar_key: CalendarKeyOf,
-    idempotency_key: Key = None,
+    idempotency_key: KeyHeader = None,
 ) -> Response:
     """Make your calendar feed, or give it a new address; the one before stops working."""
     await known_users.remember(caller)

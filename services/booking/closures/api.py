@@ -11,14 +11,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.background import BackgroundTask
 from uuid_utils.compat import uuid7
 
-from services.booking.blocked_slots.domain import (
-    BlockInThePast,
-    BlockTooFarAhead,
-    BlockTooLong,
-    EndsBeforeItStarts,
-    check_interval,
-)
-from services.booking.bookings.api import Key
+from services.booking.blocked_slots.domain import INTERVALS, check_interval
+from services.booking.blocked_slots.filling import CourtContended
 from services.booking.closures import mutations, queries
 from services.booking.closures.domain import LONGEST, Closure, ClosureNotFound, State
 from services.booking.dependencies import CatalogueOf, ChassisOf, KnownUsersOf
@@ -28,7 +22,7 @@ from services.booking.venues.domain import Venue
 from services.booking.venues.queries import Catalogue, VenueNotFound
 from services.chassis import limits, problems
 from services.chassis.auth import Caller
-from services.chassis.idempotency import Answer, IdempotencyKey, IdempotencyKeyReused, once
+from services.chassis.idempotency import Answer, IdempotencyKey, IdempotencyKeyReused, KeyHeader, once
 from services.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
 log = structlog.get_logger()
@@ -37,19 +31,7 @@ router = APIRouter(
     prefix="/v1",
     tags=["closures"],
     dependencies=[Depends(limits.by_user)],
-    responses=problems.responses(
-        problems.TooManyRequests,
-        UserErased,
-        StaffOnly,
-        EmailBelongsToAnotherUser,
-        VenueNotFound,
-        ClosureNotFound,
-        EndsBeforeItStarts,
-        BlockInThePast,
-        BlockTooLong,
-        BlockTooFarAhead,
-        IdempotencyKeyReused,
-    ),
+    responses=problems.responses(problems.TooManyRequests, UserErased, StaffOnly),
 )
 
 
@@ -80,7 +62,14 @@ class ClosureOut(BaseModel):
     finished_at: datetime | None
 
 
-@router.post("/venues/{venue_id}/closures", status_code=202, response_model=ClosureOut)
+@router.post(
+    "/venues/{venue_id}/closures",
+    status_code=202,
+    response_model=ClosureOut,
+    responses=problems.responses(
+        *INTERVALS, EmailBelongsToAnotherUser, VenueNotFound, CourtContended, IdempotencyKeyReused
+    ),
+)
 async def close_venue(
     venue_id: UUID,
     body: ClosureIn,
@@ -88,7 +77,7 @@ async def close_venue(
     chassis: ChassisOf,
     catalogue: CatalogueOf,
     known_users: KnownUsersOf,
-    idempotency_key: Key = None,
+    idempotency_key: KeyHeader = None,
 ) -> Response:
     """Close a venue at once and cancel what is booked there, in the background. The same request with the same key goes on with it."""
     await require_staff(chassis.database, caller, venue_id)
@@ -117,7 +106,7 @@ async def _carry_out(unit_of_work: UnitOfWorkFactory, catalogue: Catalogue, clos
         log.warning("closure is left to the cron", closure_id=str(closure_id), exc_info=error)
 
 
-@router.get("/closures/{closure_id}", response_model=ClosureOut)
+@router.get("/closures/{closure_id}", response_model=ClosureOut, responses=problems.responses(ClosureNotFound))
 async def get_closure(closure_id: UUID, caller: Caller, chassis: ChassisOf, catalogue: CatalogueOf) -> dict[str, Any]:
     """How far the cancellations are."""
     async with chassis.database.sessions() as session:

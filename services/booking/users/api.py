@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from services.booking.blocked_slots.filling import CourtContended
 from services.booking.bookings.mutations import end_overdue
 from services.booking.dependencies import CatalogueOf, ChassisOf, KnownUsersOf
 from services.booking.users import erasure, mutations, queries
@@ -16,7 +17,6 @@ from services.booking.users.domain import (
     StaffOnly,
     User,
     UserErased,
-    UserNotFound,
 )
 from services.booking.users.rights import rights_of
 from services.chassis import limits, problems
@@ -26,9 +26,7 @@ router = APIRouter(
     prefix="/v1",
     tags=["users"],
     dependencies=[Depends(limits.by_user)],
-    responses=problems.responses(
-        problems.TooManyRequests, UserErased, StaffOnly, UserNotFound, HasActiveBookings, EmailBelongsToAnotherUser
-    ),
+    responses=problems.responses(problems.TooManyRequests, UserErased),
 )
 
 Name = Annotated[
@@ -74,14 +72,14 @@ class ProfileIn(BaseModel):
     locale: Locale | None = None
 
 
-@router.get("/me", response_model=MeOut)
+@router.get("/me", response_model=MeOut, responses=problems.responses(EmailBelongsToAnotherUser))
 async def get_me(caller: Caller, chassis: ChassisOf, known_users: KnownUsersOf) -> dict[str, Any]:
     """Who you are here. The first request makes you known to the club."""
     await known_users.remember(caller)
     return await _me(caller, chassis)
 
 
-@router.patch("/me", response_model=MeOut)
+@router.patch("/me", response_model=MeOut, responses=problems.responses(EmailBelongsToAnotherUser))
 async def edit_me(body: ProfileIn, caller: Caller, chassis: ChassisOf, known_users: KnownUsersOf) -> dict[str, Any]:
     """Change how mails greet you, and their language."""
     await known_users.remember(caller)
@@ -91,7 +89,9 @@ async def edit_me(body: ProfileIn, caller: Caller, chassis: ChassisOf, known_use
     return await _me(caller, chassis)
 
 
-@router.delete("/me", status_code=204)
+@router.delete(
+    "/me", status_code=204, responses=problems.responses(EmailBelongsToAnotherUser, HasActiveBookings, CourtContended)
+)
 async def erase_me(caller: Caller, chassis: ChassisOf, catalogue: CatalogueOf, known_users: KnownUsersOf) -> None:
     """Be forgotten, for good: your token opens nothing here any more. Active bookings must be cancelled first."""
     await known_users.remember(caller)
@@ -99,7 +99,7 @@ async def erase_me(caller: Caller, chassis: ChassisOf, catalogue: CatalogueOf, k
     await chassis.unit_of_work.run(lambda work: erasure.erase(work, caller.user_id))
 
 
-@router.get("/users", response_model=UsersOut)
+@router.get("/users", response_model=UsersOut, responses=problems.responses(StaffOnly, UserErased))
 async def find_users(
     email: Annotated[str, Query(max_length=254, pattern=r"^[^@\s\x00]+@[^@\s\x00]+$", examples=["ana@example.com"])],
     caller: Caller,

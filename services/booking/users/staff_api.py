@@ -34,7 +34,7 @@ router = APIRouter(
     prefix="/v1/venues/{venue_id}/staff",
     tags=["staff"],
     dependencies=[Depends(limits.by_user), Depends(admin)],
-    responses=problems.responses(problems.TooManyRequests, UserErased, AdminOnly, UserNotFound, VenueNotFound),
+    responses=problems.responses(problems.TooManyRequests, UserErased, AdminOnly, VenueNotFound),
 )
 
 
@@ -60,7 +60,7 @@ async def list_staff(venue_id: VenueId, chassis: ChassisOf) -> dict[str, Any]:
     return {"staff": [represent(user) | {"since": since} for user, since in members]}
 
 
-@router.put("/{user_id}", status_code=204)
+@router.put("/{user_id}", status_code=204, responses=problems.responses(UserNotFound, VenueNotFound))
 async def make_staff(venue_id: VenueId, user_id: UUID, chassis: ChassisOf) -> None:
     """Together with the role `staff` in their token this lets a user act for the venue. They must have signed in once."""
     await chassis.unit_of_work.run(lambda work: mutations.make_staff(work, venue_id, user_id))

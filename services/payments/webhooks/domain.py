@@ -44,6 +44,11 @@ class PolarWebhook(Event):
         return found if isinstance(found, str) else None
 
     @property
+    def key(self) -> str:
+        """Webhooks of one checkout stay in order. Empty for one that names none: it has nobody to wait for."""
+        return self.checkout_id or ""
+
+    @property
     def order_id(self) -> str:
         """A UUID and nothing else: it becomes part of a URL."""
         try:

@@ -24,7 +24,7 @@ async def store(work: UnitOfWork, webhook_id: str, body: bytes) -> None:
             Outgoing(
                 id=record_id,
                 topic=PolarWebhook.topic,
-                key=(webhook and webhook.checkout_id) or webhook_id,
+                key=(webhook and webhook.key) or webhook_id,
                 type=PolarWebhook.type,
                 source=PolarWebhook.source,
                 payload=body,

@@ -15,8 +15,10 @@ from deploy import tokens
 from deploy.local.postgres import Postgres
 from services.booking.venues import seed
 from services.booking.venues.seed import VENUE_ID
+from tests.integration.booking.desks import Desk
 from tests.integration.booking.halls import Hall, open_hall
 from tests.integration.booking.in_process import migrate, settings_for
+from tests.integration.booking.workers import Worker
 from tests.stack import TestStack
 
 OTHER_VENUE = UUID("019ab1d0-0c0a-7000-8000-00000000beef")
@@ -95,3 +97,9 @@ async def club(idle_stack: TestStack, postgres: Postgres) -> AsyncIterator[Club]
 async def hall(club: Club) -> AsyncIterator[Hall]:
     async with open_hall(club) as hall:
         yield hall
+
+
+@pytest.fixture(scope="session")
+async def desk(club: Club) -> AsyncIterator[Desk]:
+    async with Worker.open(club.database_url) as worker:
+        yield Desk(club, worker)

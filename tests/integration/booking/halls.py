@@ -13,23 +13,28 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 import httpx
-from pydantic import SecretStr
 
-import services.booking.app  # noqa: F401 - every table is known
-from courtside_contracts.payment import PaymentSucceeded
-from services.booking.bookings import mutations
-from services.booking.settings import BookingSettings
-from services.booking.venues.queries import Catalogue
-from services.chassis.clock import DatabaseClock
-from services.chassis.database import Database
-from services.chassis.unit_of_work import UnitOfWorkFactory
 from tests.integration.booking.slots import MADRID
+from tests.integration.booking.workers import Worker
 
 if TYPE_CHECKING:
     from tests.integration.booking.conftest import Club  # which has this hall as a fixture
 
 COURTS = 6
 PRICE_MINOR = 2000
+
+
+_numbers: Iterator[int] = count()
+
+
+def a_player() -> str:
+    """Nobody has met them."""
+    return f"guest{next(_numbers)}"
+
+
+def at(day: datetime, hour: int, days_later: int = 0) -> datetime:
+    """Local time, as it is on the court's door, whatever the clocks do between."""
+    return (day.replace(hour=hour, tzinfo=None) + timedelta(days=days_later)).replace(tzinfo=MADRID)
 
 
 @dataclass(frozen=True)
@@ -39,8 +44,7 @@ class Hall:
     club: Club
     venue_id: UUID
     courts: list[str]
-    unit_of_work: UnitOfWorkFactory
-    catalogue: Catalogue
+    worker: Worker
     _days: Iterator[int] = field(default_factory=lambda: count(2))
 
     def a_day(self) -> datetime:
@@ -60,16 +64,7 @@ class Hall:
         return booking
 
     async def pay(self, booking: dict[str, Any]) -> None:
-        payment = PaymentSucceeded(
-            booking_id=UUID(booking["id"]),
-            attempt_id=uuid4(),
-            amount_minor=booking["price"]["amount"],
-            currency=booking["price"]["currency"],
-            order_id=f"order-of-{booking['id']}",
-            paid_at=datetime.now(UTC),
-        )
-        async with self.unit_of_work() as work:
-            await mutations.take_payment(work, self.catalogue, payment)
+        await self.worker.pay(booking, f"order-of-{booking['id']}")
 
     async def cancel(self, booking: dict[str, Any], player: str) -> httpx.Response:
         return await self.club.ask("POST", f"/v1/bookings/{booking['id']}/cancel", player, json={})
@@ -88,6 +83,15 @@ class Hall:
 
     async def status(self, booking: dict[str, Any]) -> str:
         return str(await self.club.database.fetchval("SELECT status FROM bookings WHERE id = $1", booking["id"]))
+
+    async def written(self) -> dict[str, int]:
+        """All that a refused request or a dry run must leave alone; the staff that asks may be new."""
+        more = {table: await self.club.count(table) for table in ("blocked_slots", "closures")}
+        cancelled = {"cancelled": await self.club.count("bookings", "status = 'cancelled'")}
+        tables = await self.club.written() | more | cancelled
+        del tables["users"]
+        tables["outbox"] = await self.club.count("outbox", "aggregatetype <> 'user.profiles'")
+        return tables
 
     async def told(self, aggregate_id: str) -> list[dict[str, Any]]:
         """What the outbox has of a booking or a court, in order: the data of each event, with its type."""
@@ -120,16 +124,11 @@ class Hall:
 async def open_hall(club: Club) -> AsyncIterator[Hall]:
     venue_id, courts = uuid4(), sorted(str(uuid4()) for _ in range(COURTS))
     await _write(club, venue_id, courts)
-    settings = BookingSettings(database_url=SecretStr(club.database_url))
-    database, clock = await Database.open(settings), DatabaseClock()
-    catalogue = Catalogue(database)
-    await clock.synchronise(database)
     await _until_known(club, venue_id)
     for name in ("keeper", "chief"):
         await club.hire(name, venue_id)
-    yield Hall(club, venue_id, courts, UnitOfWorkFactory(database, clock, lambda: None), catalogue)
-    await catalogue.close()
-    await database.close()
+    async with Worker.open(club.database_url) as worker:
+        yield Hall(club, venue_id, courts, worker)
 
 
 async def _write(club: Club, venue_id: UUID, courts: list[str]) -> None:

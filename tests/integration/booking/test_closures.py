@@ -122,34 +122,34 @@ class Unlucky(Catalogue):
 async def closed(rainy: RainyDays) -> UUID:
     """Only the closure's own commit, as of a process that was killed right after it."""
     hall = rainy.hall
-    venue = await hall.catalogue.venue(hall.venue_id)
+    venue = await hall.worker.catalogue.venue(hall.venue_id)
     chief = await hall.club.database.fetchval("SELECT id FROM users LIMIT 1")
     until = rainy.since + timedelta(days=DAYS)
     closure = Closure(
         UUID(int=int(rainy.since.timestamp())), venue.id, rainy.since, until, "Rain", chief, datetime.now(UTC)
     )
-    async with hall.unit_of_work() as work:
-        await mutations.close(work, hall.catalogue, venue, closure)
+    async with hall.worker.unit_of_work() as work:
+        await mutations.close(work, hall.worker.catalogue, venue, closure)
     return closure.id
 
 
 def cron(hall: Hall) -> Cron:
-    return next(job for job in crons(hall.catalogue) if job.name == "carry on closures")
+    return next(job for job in crons(hall.worker.catalogue) if job.name == "carry on closures")
 
 
 async def fire(hall: Hall, workers: int) -> None:
     """As when its time has come, in so many workers."""
     await hall.club.database.execute("DELETE FROM crons WHERE name = 'carry on closures'")
-    await asyncio.gather(*(cron(hall).fire(hall.unit_of_work) for _ in range(workers)))
+    await asyncio.gather(*(cron(hall).fire(hall.worker.unit_of_work) for _ in range(workers)))
 
 
 async def test_a_closure_that_is_killed_in_the_middle_goes_on_and_cancels_each_booking_once(rainy: RainyDays) -> None:
     hall, closure_id = rainy.hall, await closed(rainy)
     progress = await rainy.progress(str(closure_id))
     assert (progress["total"], progress["cancelled"], progress["state"]) == (BOOKINGS, 0, "cancelling")
-    in_the_second_batch = Unlucky(hall.catalogue, mutations.BATCH + 5)
+    in_the_second_batch = Unlucky(hall.worker.catalogue, mutations.BATCH + 5)
     with pytest.raises(asyncio.CancelledError):
-        await mutations.carry_out(hall.unit_of_work, in_the_second_batch, closure_id)
+        await mutations.carry_out(hall.worker.unit_of_work, in_the_second_batch, closure_id)
     assert len(await rainy.cancellations()) == mutations.BATCH, "the second batch left nothing"
     assert (await rainy.progress(str(closure_id)))["cancelled"] == mutations.BATCH
     await fire(hall, workers=4)
@@ -182,7 +182,8 @@ async def test_a_process_that_is_killed_is_replaced_by_the_same_request_to_anoth
 async def test_workers_cron_and_repeated_requests_together_cancel_each_booking_once(rainy: RainyDays) -> None:
     hall, closure_id = rainy.hall, await closed(rainy)
     await asyncio.gather(
-        fire(hall, workers=2), *(mutations.carry_out(hall.unit_of_work, hall.catalogue, closure_id) for _ in range(3))
+        fire(hall, workers=2),
+        *(mutations.carry_out(hall.worker.unit_of_work, hall.worker.catalogue, closure_id) for _ in range(3)),
     )
     await fire(hall, workers=1)
     assert (await rainy.progress(str(closure_id)))["cancelled"] == BOOKINGS
@@ -198,7 +199,7 @@ async def test_from_the_first_moment_nobody_gets_a_slot_of_closed_days(rainy: Ra
     booking_id, player = next(iter(rainy.bookings.items()))
     assert (await hall.cancel({"id": booking_id}, player)).status_code == 200
     assert (await hall.hold("late-comer", booked, rainy.since.replace(hour=8))).status_code == 409
-    await mutations.carry_out(hall.unit_of_work, hall.catalogue, closure_id)
+    await mutations.carry_out(hall.worker.unit_of_work, hall.worker.catalogue, closure_id)
     done = await rainy.progress(str(closure_id))
     assert (done["total"], done["cancelled"], done["state"]) == (BOOKINGS, BOOKINGS - 1, "done")
     assert await rainy.cancellations() == dict.fromkeys(rainy.bookings, 1)
@@ -212,7 +213,7 @@ async def test_a_court_that_is_opened_again_keeps_its_bookings(rainy: RainyDays)
         "SELECT id FROM blocked_slots WHERE series_id = $1 AND court_id = $2", closure_id, opened
     )
     assert (await hall.unblock(str(block))).json() == {"unblocked": 1}
-    await mutations.carry_out(hall.unit_of_work, hall.catalogue, closure_id)
+    await mutations.carry_out(hall.worker.unit_of_work, hall.worker.catalogue, closure_id)
     assert (await rainy.progress(str(closure_id)))["cancelled"] == BOOKINGS // PAID_COURTS
     assert (await hall.hold("early-bird", opened, rainy.since.replace(hour=20))).status_code == 201
 

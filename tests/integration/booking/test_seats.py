@@ -35,7 +35,7 @@ async def story(hall: Hall, booking: dict[str, Any]) -> list[str]:
 
 async def cron_comes(hall: Hall) -> None:
     """Until it has nothing left to do."""
-    while await hall.unit_of_work.run(lambda work: mutations.complete_ended(work, hall.catalogue)):
+    while await hall.worker.unit_of_work.run(lambda work: mutations.complete_ended(work, hall.worker.catalogue)):
         pass
 
 
@@ -71,7 +71,7 @@ async def test_a_late_payment_finds_the_seat_of_a_game_that_is_over(hall: Hall) 
     late = (await hall.hold("late-of-the-hall", hall.courts[2], hall.a_day() + timedelta(hours=9))).json()
     expire = "UPDATE bookings SET hold_expires_at = now() - interval '1 s' WHERE id = $1"
     await hall.club.database.execute(expire, late["id"])
-    await hall.unit_of_work.run(lambda work: mutations.expire_all(work, hall.catalogue))
+    await hall.worker.unit_of_work.run(lambda work: mutations.expire_all(work, hall.worker.catalogue))
     games = await two_played(hall, "late-of-the-hall")
     await hall.pay(late)
     assert await hall.status(late) == "confirmed"

@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import combinations
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID, uuid4
 
 import httpx
-import orjson
 import pytest
 import structlog
 from hypothesis import settings
@@ -31,6 +28,7 @@ from services.booking.bookings import mutations
 from services.booking.venues.domain import Slot
 from services.booking.venues.seed import court_id
 from tests.integration.booking.bench import Bench, open_bench
+from tests.integration.booking.books import Books, Claim
 from tests.integration.booking.in_process import migrate
 from tests.integration.booking.slots import BLOCK
 
@@ -42,40 +40,6 @@ EVE_OF_DST = (date(2026, 10, 23), date(2027, 3, 26))
 MICROSECOND = timedelta(microseconds=1)
 WINDOW, HOLD = timedelta(hours=24), timedelta(minutes=15)
 JUMPS = [timedelta(minutes=1), HOLD - MICROSECOND, HOLD, HOLD, timedelta(hours=3), WINDOW, timedelta(days=3)]
-
-STATE = """
-SELECT (SELECT json_agg(b) FROM (SELECT id, user_id, status, version, court_id, starts_at, order_id, refunds_due, seat FROM bookings) b),
-       (SELECT json_agg(o) FROM (SELECT court_id, lower(during) AS starts_at, upper(during) AS ends_at, booking_id FROM court_occupancy) o),
-       (SELECT json_agg(e) FROM (SELECT aggregateid, convert_from(payload, 'UTF8')::json->'version' AS version FROM outbox
-                                 WHERE aggregatetype = 'booking.events' ORDER BY seq) e)
-"""
-
-
-@dataclass(eq=False)
-class Claim:
-    """A booking as the model knows it; `player` is empty for a block, which only stands on a court."""
-
-    court: UUID
-    starts_at: datetime
-    ends_at: datetime
-    player: str = ""
-    id: str = ""
-    status: str = "held"
-    version: int = 1
-    price: int = 0
-    hold_expires_at: datetime | None = None
-    order: str | None = None
-    refunds: list[str] = field(default_factory=list)
-
-    @property
-    def is_live(self) -> bool:
-        return self.status in ("held", "confirmed", "blocked")
-
-    def overlaps(self, slot: Slot) -> bool:
-        return self.court == slot.court_id and self.starts_at < slot.ends_at and slot.starts_at < self.ends_at
-
-    def go(self, status: str) -> None:
-        self.status, self.version = status, self.version + 1
 
 
 class Club(RuleBasedStateMachine):
@@ -219,37 +183,12 @@ class Club(RuleBasedStateMachine):
 
     @invariant()
     def the_database_is_what_the_model_says(self) -> None:
-        state = self.bench.run(self.bench.connection.fetch(STATE))[0]
-        rows, claims, events = (orjson.loads(part or "[]") for part in state)
-        assert {row["id"]: seen(row) for row in rows} == {booking.id: known(booking) for booking in self.bookings}
-        assert sorted(map(place, claims)) == sorted(
-            (str(one.court), one.starts_at, one.ends_at) for one in (*self.bookings, *self.blocks) if one.is_live
-        )
-        self._no_overlap([place(claim) for claim in claims])
-        self._two_active_each(rows)
-        self._versions_without_gap(rows, events)
-        self._money_closes(rows)
-
-    def _no_overlap(self, claims: list[tuple[str, datetime, datetime]]) -> None:
-        for (court, starts, ends), (other, other_starts, other_ends) in combinations(claims, 2):
-            assert court != other or ends <= other_starts or other_ends <= starts
-
-    def _two_active_each(self, rows: list[dict[str, Any]]) -> None:
-        seats = [(row["user_id"], row["seat"]) for row in rows if row["status"] in ("held", "confirmed")]
-        assert len(seats) == len(set(seats))
-        assert {seat for _, seat in seats} <= {1, 2}
-
-    def _versions_without_gap(self, rows: list[dict[str, Any]], events: list[dict[str, Any]]) -> None:
-        told: dict[str, list[int]] = {}
-        for event in events:
-            told.setdefault(event["aggregateid"], []).append(event["version"])
-        assert told == {row["id"]: list(range(1, row["version"] + 1)) for row in rows}
-
-    def _money_closes(self, rows: list[dict[str, Any]]) -> None:
-        """Each paid order backs a booking or is owed back, never both and never neither."""
-        backing = [row["order_id"] for row in rows if row["order_id"] and row["status"] in ("confirmed", "completed")]
-        owed = [due["order_id"] for row in rows for due in row["refunds_due"]]
-        assert sorted(backing + owed) == sorted(self.paid)
+        books = self.bench.run(Books.read(self.bench.connection))
+        books.agree_with(self.bookings, self.blocks)
+        books.refuse_overlaps()
+        books.refuse_a_third_booking()
+        books.refuse_gaps_in_versions()
+        books.refuse_money_without_use(self.paid)
 
     # the model
 
@@ -324,28 +263,6 @@ class Club(RuleBasedStateMachine):
 
 def outcome(answer: httpx.Response) -> str:
     return "done" if answer.is_success else str(answer.json()["code"])
-
-
-def seen(row: dict[str, Any]) -> tuple[object, ...]:
-    owed = [due["order_id"] for due in row["refunds_due"]]
-    return (
-        row["status"],
-        row["version"],
-        row["court_id"],
-        datetime.fromisoformat(row["starts_at"]),
-        row["order_id"],
-        owed,
-    )
-
-
-def known(booking: Claim) -> tuple[object, ...]:
-    court = str(booking.court)
-    return booking.status, booking.version, court, booking.starts_at, booking.order, booking.refunds
-
-
-def place(claim: dict[str, Any]) -> tuple[str, datetime, datetime]:
-    starts_at, ends_at = datetime.fromisoformat(claim["starts_at"]), datetime.fromisoformat(claim["ends_at"])
-    return claim["court_id"], starts_at, ends_at
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import get_args
 
 import pytest
 
+from services.booking.bookings.choosing import SlotBeyondHorizon, SlotInThePast, SlotNotOnGrid, choose_slot
 from services.booking.bookings.domain import (
     AmountDiffers,
     Booking,
@@ -15,13 +16,8 @@ from services.booking.bookings.domain import (
     HoldExpired,
     NotYetTime,
     RefundDue,
-    SlotBeyondHorizon,
-    SlotInThePast,
-    SlotNotOnGrid,
-    TransitionNotPossible,
-    choose_slot,
 )
-from services.booking.bookings.life_cycle import TRANSITIONS, Status, Trigger, document
+from services.booking.bookings.life_cycle import TRANSITIONS, Status, TransitionNotPossible, Trigger, document
 from services.booking.venues.domain import Court
 from tests.unit.booking.clubs import (
     BOOKING,

@@ -8,7 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from services.booking.bookings.domain import Booking, SlotNotOnGrid, SlotTooSoon, choose_slot
+from services.booking.bookings.choosing import SlotNotOnGrid, SlotTooSoon, choose_slot
+from services.booking.bookings.domain import Booking
 from services.booking.venues.domain import OpeningException, PriceRule, Venue
 from services.chassis.auth import Role
 from tests.unit.booking.clubs import BOOKING, CENTRAL, CLUB, EVERY_DAY, NOW, OFF_PEAK, PEAK, PLAYER, SIDE, evening_slot

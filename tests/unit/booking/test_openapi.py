@@ -40,6 +40,14 @@ def test_whatever_needs_a_token_says_what_happens_without_one() -> None:
         assert "401" in operation["responses"], name
 
 
+def test_whoever_needs_a_token_is_told_that_an_erased_user_is_refused() -> None:
+    indifferent = {"GET /v1/availability", "GET /v1/me/calendar"}
+    for name, operation in operations():
+        refused = operation["responses"].get("403", {}).get("content", {}).get(problems.MEDIA_TYPE, {})
+        looks = "security" in operation and name not in indifferent
+        assert ("user-erased" in refused.get("examples", {})) == looks, name
+
+
 def test_every_operation_is_limited() -> None:
     for name, operation in operations():
         assert "429" in operation["responses"], name

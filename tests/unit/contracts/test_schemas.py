@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from inspect import isabstract
 from pathlib import Path
 
 from jsonschema import Draft202012Validator
@@ -18,10 +19,11 @@ def test_the_committed_schemas_are_those_of_the_models(tmp_path: Path) -> None:
     assert written == {file.name: file.read_text() for file in COMMITTED.glob("*.json")}
 
 
-def test_every_event_type_has_a_version_a_topic_and_an_owner() -> None:
+def test_every_event_type_has_a_version_a_topic_a_key_and_an_owner() -> None:
     for name, event in EVENTS.items():
         assert name.rpartition(".v")[2].isdigit(), name
         assert event.topic, name
+        assert not isabstract(event), f"{name} names no key"
         assert event.source.startswith("/courtside/"), name
 
 
