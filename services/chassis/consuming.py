@@ -2,8 +2,9 @@
 
 A handler is one of three kinds, and which kind is the whole configuration of a service (`Consumers`, in its `app.py`):
 
-- `projections` copy somebody else's state into a table of ours; they go first within a batch, since the others read that table; when
-  the state is erased at its source, a null value comes in its place, and the projection's `tombstones` handler forgets it;
+- `projections` copy somebody else's state into a table of ours, in a consumer of their own, so that what the others read there never waits
+  behind what they do; when the state is erased at its source, a null value comes in its place, and the projection's `tombstones`
+  handler forgets it;
 - `in_transaction` handlers touch the database only; a batch of them shares one transaction, and is redone one by one if it fails;
 - `calling_out` handlers call a provider; they run one by one, each with transactions of its own, and claim with the result.
 
@@ -28,7 +29,7 @@ from courtside_contracts.envelope import Envelope, Event, MalformedEnvelope
 from courtside_contracts.topics import FAILURE_HEADERS_MAX_BYTES, RECORD_MAX_BYTES, Topic, all_topics
 from services.chassis import inbox
 from services.chassis.kafka import client
-from services.chassis.retrying import Fatal, Ladder, Transient, is_database_away, next_hop
+from services.chassis.retrying import Fatal, Ladder, Overtaken, Transient, is_database_away, next_hop
 from services.chassis.settings import Settings
 from services.chassis.subscribing import Record
 from services.chassis.telemetry import tracing
@@ -38,6 +39,9 @@ log = structlog.get_logger()
 
 LANES = 16
 """Keys handled side by side: as many provider calls are under way at once."""
+
+MOMENTS_SECONDS = (0.05, 0.25)
+"""Between the tries of what was overtaken. Measured: of 60 first bookings sent together with their players' profiles, 8 came first."""
 
 COMPACTED = frozenset(topic.name for topic in all_topics() if topic.cleanup == "compact")
 
@@ -95,6 +99,13 @@ class Consumers:
         for event in self.tombstones:
             if event not in self.projections or event.topic not in COMPACTED:
                 raise ValueError(f"{event.type} has no tombstones: only a projection of a compacted topic has")
+
+    @property
+    def projected_topics(self) -> tuple[Topic, ...]:
+        """Those of which nothing but projections is read."""
+        others = {event.topic for event in (*self.in_transaction, *self.calling_out)}
+        read = {event.topic for event in self.projections}
+        return tuple(topic for topic in self.topics if topic.name in read - others)
 
     @property
     def by_type(self) -> dict[str, type[Event]]:
@@ -197,7 +208,7 @@ class Pipeline:
     async def _handle_one(self, read: Received) -> None:
         with tracing(read.envelope.traceparent, read.envelope.correlation_id):
             try:
-                await self._dispatch(read)
+                await self._dispatch_soon(read)
             except AlreadyHandled:
                 self._count(read, "already handled")
             except Exception as error:
@@ -206,6 +217,14 @@ class Pipeline:
                 await self._route(read.record, error)
             else:
                 self._count(read, "handled")
+
+    async def _dispatch_soon(self, read: Received) -> None:
+        for seconds in MOMENTS_SECONDS:
+            try:
+                return await self._dispatch(read)
+            except Overtaken:
+                await asyncio.sleep(seconds)
+        return await self._dispatch(read)
 
     async def _dispatch(self, read: Received) -> None:
         delivery: Delivery[Any] = Delivery(read.event, read.envelope.id, self._group, self._unit_of_work)

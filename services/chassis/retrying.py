@@ -1,6 +1,7 @@
 """What becomes of a record that could not be handled: a retry is data, and its next hop is computed.
 
     failure ── is_database_away ──► nowhere: the partition waits
+            ├─ Overtaken ─────────► here again in a moment, twice; then as any other Transient
             ├─ Transient ─────────► the tier that its attempt number says, dead letters after the last
             └─ anything else ─────► dead letters at once
 
@@ -38,11 +39,15 @@ class Failure(Exception):
 
 
 class Transient(Failure):
-    """May well work later: a time-out, a 429, a 5xx, a profile that has not arrived yet."""
+    """May well work later: a time-out, a 429, a 5xx."""
 
     def __init__(self, reason: str, retry_after: timedelta | None = None) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
+
+
+class Overtaken(Transient):
+    """What it needs travels on another topic and is a few milliseconds behind, as a rule."""
 
 
 class Fatal(Failure):

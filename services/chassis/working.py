@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -68,16 +69,18 @@ def _subscribe(
     pipeline: Pipeline,
     ladder: Ladder,
     stopping: asyncio.Event,
-) -> None:
-    """The main topics in one group, and each tier in a group of its own, so that their rebalances keep apart."""
-    prefix = settings.topic_prefix
+) -> list[Subscription]:
+    """The main topics in one group, those of projections in a second, and each tier in one of its own: their rebalances keep apart."""
     max_records = PROVIDER_BATCH if consumers.calling_out else DATABASE_BATCH
-    main = [prefix + topic.name for topic in consumers.topics]
-    Subscription(
-        broker, main, prefix + settings.service, pipeline.handle_batch, stopping=stopping, max_records=max_records
-    )
+    subscribe = partial(Subscription, broker, handle_batch=pipeline.handle_batch, stopping=stopping)
+    prefix, projected = settings.topic_prefix, consumers.projected_topics
+    group = prefix + settings.service
+    main = [prefix + topic.name for topic in consumers.topics if topic not in projected]
+    projections = [prefix + topic.name for topic in projected]
+    subscriptions = [subscribe(main, group, max_records=max_records)] if main else []
+    if projections:
+        subscriptions.append(subscribe(projections, f"{group}.projections", max_records=DATABASE_BATCH))
     for tier in ladder.tiers:
         name = prefix + ladder.topic(tier)
-        Subscription(
-            broker, [name], name, pipeline.handle_batch, stopping=stopping, max_records=max_records, delay=tier.delay
-        )
+        subscriptions.append(subscribe([name], name, max_records=max_records, delay=tier.delay))
+    return subscriptions
