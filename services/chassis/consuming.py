@@ -135,7 +135,7 @@ class Pipeline:
         self._stems = {name.rsplit(".v", 1)[0] for name in self._types}
         self._group = settings.service
         self._forwarder: AIOKafkaProducer | None = None
-        self.broken = asyncio.Event()
+        self._broken = asyncio.Event()
 
     async def handle_batch(self, records: Sequence[Record]) -> None:
         """Raises only when nothing may be passed over: our database or the broker is away."""
@@ -246,7 +246,7 @@ class Pipeline:
             await self._forwarder.send_and_wait(topic, value=record.value, key=record.key, headers=list(hop.headers))
         except KafkaError as failed:
             if not failed.retriable:
-                self.broken.set()
+                self._broken.set()
             raise
         HANDLED.labels(record.topic, "", "dead letter" if hop.topic == self._ladder.dead_letters else "retried").inc()
         log.warning("record routed on", to=hop.topic, topic=record.topic, offset=record.offset, exc_info=error)
@@ -262,6 +262,11 @@ class Pipeline:
             max_request_size=RECORD_MAX_BYTES + FAILURE_HEADERS_MAX_BYTES,
         )
         await self._forwarder.start()
+
+    async def cannot_go_on(self) -> None:
+        """Ends by raising, once it is so."""
+        await self._broken.wait()
+        raise ForwarderFailed("the producer of retries and dead letters cannot go on")
 
     async def stop(self) -> None:
         if self._forwarder is not None:

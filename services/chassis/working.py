@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from functools import partial
+from typing import Any
 
 import structlog
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
-from services.chassis.consuming import LANES, Consumers, ForwarderFailed, Pipeline
+from services.chassis.consuming import LANES, Consumers, Pipeline
 from services.chassis.retrying import Ladder
 from services.chassis.settings import Settings
 from services.chassis.subscribing import Subscription, make_broker
 from services.chassis.unit_of_work import UnitOfWorkFactory
 from services.chassis.waiting import happens
+from services.chassis.watching import watch
 
 log = structlog.get_logger()
 
@@ -29,15 +32,19 @@ async def consume(
     unit_of_work: UnitOfWorkFactory,
     stopping: asyncio.Event,
     started: asyncio.Event,
+    stalled: asyncio.Event,
 ) -> None:
-    """Start when the broker answers, then work until told to stop; what runs by then is finished and committed."""
+    """Start when the broker answers, then work until told to stop; what runs by then is finished and committed.
+
+    Raises when it cannot go on: the process must end, so that a fresh one begins.
+    """
     if not consumers.topics:
         await stopping.wait()
     ladder = Ladder(settings.service).with_delays(settings.retry_delays)
     while not stopping.is_set():
         pipeline = Pipeline(settings, consumers, unit_of_work, ladder)
         broker = make_broker(settings.kafka_bootstrap, settings.service)
-        _subscribe(broker, settings, consumers, pipeline, ladder, stopping)
+        subscriptions = _subscribe(broker, settings, consumers, pipeline, ladder, stopping)
         try:
             await pipeline.start()
             await broker.start()
@@ -46,20 +53,23 @@ async def consume(
             await happens(stopping, RESTART_SECONDS)
         else:
             started.set()
-            await _first(stopping, pipeline.broken)
+            await _first(stopping.wait(), pipeline.cannot_go_on(), watch(settings, subscriptions, stalled))
         finally:
             await broker.stop()
             await pipeline.stop()
 
 
-async def _first(stopping: asyncio.Event, broken: asyncio.Event) -> None:
-    """Until told to stop. Raises when the pipeline cannot go on: the process must end, so that a fresh one begins."""
-    waits = [asyncio.create_task(event.wait()) for event in (stopping, broken)]
-    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    for wait in waits:
-        wait.cancel()
-    if broken.is_set():
-        raise ForwarderFailed("the producer of retries and dead letters cannot go on")
+async def _first(*ways_to_end: Coroutine[Any, Any, object]) -> None:
+    """Until one of them ends; raises what it raised."""
+    waits = [asyncio.create_task(way) for way in ways_to_end]
+    try:
+        done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+    for wait in done:
+        wait.result()
 
 
 def _subscribe(

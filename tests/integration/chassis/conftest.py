@@ -71,6 +71,14 @@ class WorkerSettings(Settings):
 
 
 @dataclass
+class Worker:
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    started: asyncio.Event = field(default_factory=asyncio.Event)
+    stalled: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] = field(init=False)
+
+
+@dataclass
 class Bench:
     """A database, topics, and a producer and consumer that know nothing of the chassis."""
 
@@ -117,16 +125,17 @@ class Bench:
         )
 
     @asynccontextmanager
-    async def working(self) -> AsyncIterator[None]:
+    async def working(self) -> AsyncIterator[Worker]:
         """A worker that consumes until the block ends, and then drains."""
-        stopping, started = asyncio.Event(), asyncio.Event()
-        task = asyncio.create_task(consume(self.settings, self.consumers, self.unit_of_work, stopping, started))
-        await asyncio.wait_for(started.wait(), GIVE_UP_SECONDS)
+        worker = Worker()
+        events = worker.stopping, worker.started, worker.stalled
+        worker.task = asyncio.create_task(consume(self.settings, self.consumers, self.unit_of_work, *events))
+        await asyncio.wait_for(worker.started.wait(), GIVE_UP_SECONDS)
         try:
-            yield
+            yield worker
         finally:
-            stopping.set()
-            await asyncio.wait_for(task, GIVE_UP_SECONDS)
+            worker.stopping.set()
+            await asyncio.wait_for(worker.task, GIVE_UP_SECONDS)
 
     async def publish(self, *events: Noted, partition: int = 0) -> list[Envelope]:
         """All into one partition, so that a batch holds them together and in order."""
