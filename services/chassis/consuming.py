@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -28,6 +28,8 @@ from pydantic import ValidationError
 from courtside_contracts.envelope import Envelope, Event, MalformedEnvelope
 from courtside_contracts.topics import FAILURE_HEADERS_MAX_BYTES, RECORD_MAX_BYTES, Topic, all_topics
 from services.chassis import inbox
+from services.chassis.attempts import Attempts, CrashLoop
+from services.chassis.breaker import Breaker
 from services.chassis.kafka import client
 from services.chassis.retrying import Fatal, Ladder, Overtaken, Transient, is_database_away, next_hop
 from services.chassis.settings import Settings
@@ -94,6 +96,8 @@ class Consumers:
     in_transaction: Mapping[type[Event], InTransaction] = field(default_factory=dict)
     calling_out: Mapping[type[Event], CallingOut] = field(default_factory=dict)
     tombstones: Mapping[type[Event], Forget] = field(default_factory=dict)
+    breaker: Breaker | None = None
+    """Of the provider that all of `calling_out` call."""
 
     def __post_init__(self) -> None:
         for event in self.tombstones:
@@ -134,11 +138,21 @@ class Pipeline:
         self._types = consumers.by_type
         self._stems = {name.rsplit(".v", 1)[0] for name in self._types}
         self._group = settings.service
+        self._attempts = Attempts(unit_of_work.database)
         self._forwarder: AIOKafkaProducer | None = None
         self._broken = asyncio.Event()
 
     async def handle_batch(self, records: Sequence[Record]) -> None:
         """Raises only when nothing may be passed over: our database or the broker is away."""
+        if await self._attempts.begin(records):
+            log.warning("going carefully through a batch that a process before did not end", records=len(records))
+            for record in records:
+                await self._handle_carefully(record)
+        else:
+            await self._handle(records)
+        await self._attempts.end(records)
+
+    async def _handle(self, records: Sequence[Record]) -> None:
         received = [read for record in records if (read := await self._read(record))]
         first = [read for read in received if read.kind in self._consumers.projections]
         then = [read for read in received if read.kind not in self._consumers.projections]
@@ -147,6 +161,14 @@ class Pipeline:
                 await _lanes(part, self._handle_one)
             elif part:
                 await self._handle_together(part)
+
+    async def _handle_carefully(self, record: Record) -> None:
+        try:
+            await self._attempts.begin_alone(record)
+        except CrashLoop as error:
+            await self._route(record, error)
+        else:
+            await self._handle([record])
 
     async def _read(self, record: Record) -> Received | None:
         """`None` when the record was passed over or routed on."""
@@ -232,10 +254,14 @@ class Pipeline:
             async with self._unit_of_work() as work:
                 if await inbox.has(work.session, self._group, delivery.event_id):
                     raise AlreadyHandled(delivery.event_id)
-            await call_out(delivery)
+            with self._admission():
+                await call_out(delivery)
         else:
             async with delivery.once() as work:
                 await self._apply(read, work)
+
+    def _admission(self) -> AbstractContextManager[None]:
+        return self._consumers.breaker.admission() if self._consumers.breaker else nullcontext()
 
     async def _route(self, record: Record, error: Exception) -> None:
         """To the next tier or the dead letters: the very bytes, with why. Acknowledged by the broker before our offset moves."""

@@ -2,6 +2,7 @@
 
     failure ── is_database_away ──► nowhere: the partition waits
             ├─ Overtaken ─────────► here again in a moment, twice; then as any other Transient
+            ├─ NotTried ──────────► the second tier, as often as need be: no attempt is counted
             ├─ Transient ─────────► the tier that its attempt number says, dead letters after the last
             └─ anything else ─────► dead letters at once
 
@@ -50,6 +51,10 @@ class Overtaken(Transient):
     """What it needs travels on another topic and is a few milliseconds behind, as a rule."""
 
 
+class NotTried(Transient):
+    """Put off before anything was done, since it could not succeed now."""
+
+
 class Fatal(Failure):
     """Will never work: a person must look at it."""
 
@@ -72,6 +77,11 @@ class Ladder:
     def dead_letters(self) -> str:
         return dead_letter_topic(self.service).name
 
+    @property
+    def waiting_room(self) -> Tier:
+        """For what was not even tried: a minute, so that a provider's outage costs few records a second and its end is soon seen."""
+        return self.tiers[1]
+
     def steps(self) -> Iterator[Tier]:
         """One tier for each attempt: 5s 5s 1m 1m 10m ..."""
         return chain.from_iterable(repeat(tier, tier.attempts) for tier in self.tiers)
@@ -90,8 +100,9 @@ class Hop:
 
 def next_hop(record: ConsumerRecord[bytes, bytes], error: Exception, ladder: Ladder, now: datetime) -> Hop:
     """Pure. Key and value travel as they were received; only the headers of the failure are added or renewed."""
-    attempt = _attempt(record) + 1
-    tier = _tier(attempt, error, ladder)
+    tried = not isinstance(error, NotTried)
+    attempt = _attempt(record) + tried
+    tier = _tier(attempt, error, ladder) if tried else ladder.waiting_room
     topic = ladder.topic(tier) if tier else ladder.dead_letters
     return Hop(topic, _with_failure(record, error, attempt, now))
 
