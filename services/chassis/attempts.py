@@ -7,7 +7,9 @@ at a time, each counted on its own. Healthy traffic costs nothing: two statement
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeAlias
 from uuid import UUID, uuid4
@@ -48,6 +50,8 @@ DELETE FROM delivery_attempts USING unnest($1::text[], $2::int[]) AS ended (topi
 WHERE delivery_attempts.topic = ended.topic AND delivery_attempts.partition = ended.partition
 """
 
+END_ALONE = 'DELETE FROM delivery_attempts WHERE topic = $1 AND partition = $2 AND "offset" = $3 AND alone'
+
 Place: TypeAlias = tuple[str, int]
 
 
@@ -61,6 +65,7 @@ class Attempts:
     process: UUID = field(default_factory=uuid4)
     known: set[Place] = field(default_factory=set)
     """Partitions of which this process has ended a batch."""
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def begin(self, records: Sequence[Record]) -> bool:
         """Whether another process began this batch and did not end it. Raises `NoDatabase`."""
@@ -70,11 +75,16 @@ class Attempts:
         fresh = [record for place, record in first.items() if place not in self.known]
         return max(await self._count(fresh, alone=False), default=0) > 1
 
-    async def begin_alone(self, record: Record) -> None:
-        """Raises `CrashLoop` when it has been begun often enough."""
-        (starts,) = await self._count([record], alone=True)
-        if starts > STARTS:
-            raise CrashLoop(f"begun {STARTS} times, and no process lived to end it")
+    @asynccontextmanager
+    async def alone(self, record: Record) -> AsyncIterator[None]:
+        """One record at a time in this process, so that it is known which one killed it. Raises `CrashLoop` when that was this one."""
+        async with self.turn:
+            (starts,) = await self._count([record], alone=True)
+            if starts > STARTS:
+                # Its row stays until the batch has ended: another killer behind it would bring it back.
+                raise CrashLoop(f"begun {STARTS} times, and no process lived to end it")
+            yield
+            await self.database.fetch(END_ALONE, record.topic, record.partition, record.offset)
 
     async def end(self, records: Sequence[Record]) -> None:
         """All were handled or routed on."""

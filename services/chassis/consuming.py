@@ -164,11 +164,10 @@ class Pipeline:
 
     async def _handle_carefully(self, record: Record) -> None:
         try:
-            await self._attempts.begin_alone(record)
+            async with self._attempts.alone(record):
+                await self._handle([record])
         except CrashLoop as error:
             await self._route(record, error)
-        else:
-            await self._handle([record])
 
     async def _read(self, record: Record) -> Received | None:
         """`None` when the record was passed over or routed on."""
