@@ -18,7 +18,8 @@ from uuid_utils.compat import uuid7
 from courtside_contracts.envelope import Envelope
 from services.chassis.database import NoDatabase
 from services.chassis.unit_of_work import UnitOfWork
-from tests.integration.chassis.conftest import Bench, Called, Noted
+from services.chassis.working import consume
+from tests.integration.chassis.conftest import Bench, Called, Noted, Worker
 from tests.integration.chassis.test_poison import without
 
 AUTO_COMMIT_SECONDS = 5.0
@@ -135,8 +136,14 @@ async def test_8_a_topic_that_is_missing_is_not_made_in_passing(bench: Bench) ->
     """FastStream makes it, with one partition and one replica."""
     known = bench.settings.topic_prefix
     bench.settings.topic_prefix = f"missing.{known}"
-    async with bench.working():
-        pass
+    worker = Worker()
+    events = worker.stopping, worker.started, worker.stalled
+    working = asyncio.create_task(consume(bench.settings, bench.consumers, bench.unit_of_work, *events))
+    ended, _ = await asyncio.wait([working], timeout=AUTO_COMMIT_SECONDS)
+    working.cancel()
+    await asyncio.wait([working])
+    assert not ended, "it waits for its topics"
+    assert not worker.started.is_set()
     admin = AIOKafkaAdminClient(bootstrap_servers=bench.settings.kafka_bootstrap)
     await admin.start()
     try:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.producer import message_accumulator
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from courtside_contracts.envelope import Envelope
 from services.chassis import working
@@ -79,7 +81,10 @@ async def test_poison_at_any_place_of_a_batch_is_a_dead_letter_and_harms_no_neig
     async with bench.working():
         await bench.until_committed()
         dead = await bench.read(bench.dead_letters, BATCH)
-    assert batches == [BATCH] * BATCH
+    fetched_whole = (
+        kind != "a megabyte of nothing"
+    )  # a fetch takes a megabyte from each partition, so such a batch comes in parts
+    assert batches == [BATCH] * BATCH or not fetched_whole
     healthy_ones = {(f"batch {place}", number): 1 for place in range(BATCH) for number in range(BATCH - 1)}
     assert Counter(await bench.effects()) == healthy_ones
     for place, record in enumerate(sorted(dead, key=_offset)):
@@ -126,11 +131,15 @@ class Garbled(str):
         return b"\xff\xfe"
 
 
-async def test_a_record_that_the_client_library_cannot_read_stops_its_partition_alone(bench: Bench) -> None:
+async def test_a_record_that_the_client_library_cannot_read_stops_its_partition_alone(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """aiokafka raises inside `getmany`, and drops what it had taken from healthy partitions in the same call."""
     healthy = [Noted(name=f"court {number}", number=number) for number in range(200)]
     await bench.publish(Noted(name="before", number=1))
-    await bench.send(b"{}", [*GOOD, (Garbled("garbled"), b"x")])
+    with monkeypatch.context() as patched:  # the compiled builder asks nobody how a name is encoded
+        patched.setattr(message_accumulator, "DefaultRecordBatchBuilder", _DefaultRecordBatchBuilderPy)
+        await bench.send(b"{}", [*GOOD, (Garbled("garbled"), b"x")])
     for number, event in enumerate(healthy):
         await bench.publish(event, partition=1 + number % 5)
     async with bench.working():
