@@ -31,7 +31,7 @@ from services.chassis import inbox
 from services.chassis.attempts import Attempts, CrashLoop
 from services.chassis.breaker import Breaker
 from services.chassis.kafka import client
-from services.chassis.retrying import Fatal, Ladder, Overtaken, Transient, is_database_away, next_hop
+from services.chassis.retrying import Fatal, Ladder, NotTried, Overtaken, Transient, is_database_away, next_hop
 from services.chassis.settings import Settings
 from services.chassis.subscribing import Record
 from services.chassis.telemetry import tracing
@@ -274,7 +274,9 @@ class Pipeline:
                 self._broken.set()
             raise
         HANDLED.labels(record.topic, "", "dead letter" if hop.topic == self._ladder.dead_letters else "retried").inc()
-        log.warning("record routed on", to=hop.topic, topic=record.topic, offset=record.offset, exc_info=error)
+        # A record that was not tried says nothing new, and an outage turns thousands away.
+        shown = None if isinstance(error, NotTried) else error
+        log.warning("record routed on", to=hop.topic, topic=record.topic, offset=record.offset, exc_info=shown)
 
     def _count(self, read: Received, outcome: str) -> None:
         HANDLED.labels(read.record.topic, read.envelope.type, outcome).inc()

@@ -38,6 +38,7 @@ async def begun(bench: Bench) -> list[tuple[int, bool, int]]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 async def test_a_record_that_kills_the_process_is_dead_after_five_starts(bench: Bench) -> None:
     before = [Noted(name="before", number=number) for number in range(3)]
     after = [Noted(name="after", number=number) for number in range(3)]

@@ -113,6 +113,7 @@ async def test_a_worker_that_is_told_to_stop_ends_its_batch_and_commits_it(bench
     assert bench.tries == [("a", number) for number in range(6)], "nothing was begun twice"
 
 
+@pytest.mark.slow
 async def test_partitions_change_hands_between_batches_not_within_one(bench: Bench) -> None:
     begun, may_end = asyncio.Event(), asyncio.Event()
     note = bench.note

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
-from aiokafka.producer import message_accumulator
+from aiokafka.producer import message_accumulator, producer
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from courtside_contracts.envelope import Envelope
@@ -138,7 +138,8 @@ async def test_a_record_that_the_client_library_cannot_read_stops_its_partition_
     healthy = [Noted(name=f"court {number}", number=number) for number in range(200)]
     await bench.publish(Noted(name="before", number=1))
     with monkeypatch.context() as patched:  # the compiled builder asks nobody how a name is encoded
-        patched.setattr(message_accumulator, "DefaultRecordBatchBuilder", _DefaultRecordBatchBuilderPy)
+        for module in (message_accumulator, producer):
+            patched.setattr(module, "DefaultRecordBatchBuilder", _DefaultRecordBatchBuilderPy)
         await bench.send(b"{}", [*GOOD, (Garbled("garbled"), b"x")])
     for number, event in enumerate(healthy):
         await bench.publish(event, partition=1 + number % 5)
