@@ -1,4 +1,5 @@
-"""`/livez`: the loop turns. `/readyz`: this process can do its work, dependency by dependency. `/metrics`: for Prometheus.
+"""`/livez`: the loop turns, and the consumers get on with their work. `/readyz`: this process can do its work, dependency by
+dependency. `/metrics`: for Prometheus.
 
 Kafka and the providers may be away: then a check warns and the process stays ready, since the outbox holds what waits.
 """
@@ -87,8 +88,10 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/livez")
-async def livez() -> Response:
-    return JSONResponse({"status": "pass"}, media_type=MEDIA_TYPE)
+async def livez(request: Request) -> Response:
+    stalled: asyncio.Event = request.app.state.stalled
+    status: Status = "fail" if stalled.is_set() else "pass"
+    return JSONResponse({"status": status}, 503 if stalled.is_set() else 200, media_type=MEDIA_TYPE)
 
 
 @router.get("/readyz")

@@ -11,12 +11,12 @@ from alembic.config import Config
 from sqlalchemy import Connection, MetaData, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from services.chassis import inbox, outbox
+from services.chassis import attempts, inbox, outbox
 from services.chassis.database import CHASSIS
 from services.chassis.settings import Settings
 
 SERVICES = Path(__file__).parents[1]
-COMMON = (inbox.inbox, outbox.outbox)
+COMMON = (attempts.delivery_attempts, inbox.inbox, outbox.outbox)
 """Tables of the chassis that every service has; to name them here is to know them."""
 LOCK_TIMEOUT_MS = 4_000
 """A migration that cannot have its lock gives up, rather than queue everyone behind it."""

@@ -1,6 +1,8 @@
 """What becomes of a record that could not be handled: a retry is data, and its next hop is computed.
 
     failure ── is_database_away ──► nowhere: the partition waits
+            ├─ Overtaken ─────────► here again in a moment, twice; then as any other Transient
+            ├─ NotTried ──────────► the second tier, as often as need be: no attempt is counted
             ├─ Transient ─────────► the tier that its attempt number says, dead letters after the last
             └─ anything else ─────► dead letters at once
 
@@ -38,11 +40,19 @@ class Failure(Exception):
 
 
 class Transient(Failure):
-    """May well work later: a time-out, a 429, a 5xx, a profile that has not arrived yet."""
+    """May well work later: a time-out, a 429, a 5xx."""
 
     def __init__(self, reason: str, retry_after: timedelta | None = None) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
+
+
+class Overtaken(Transient):
+    """What it needs travels on another topic and is a few milliseconds behind, as a rule."""
+
+
+class NotTried(Transient):
+    """Put off before anything was done, since it could not succeed now."""
 
 
 class Fatal(Failure):
@@ -67,6 +77,11 @@ class Ladder:
     def dead_letters(self) -> str:
         return dead_letter_topic(self.service).name
 
+    @property
+    def waiting_room(self) -> Tier:
+        """For what was not even tried: a minute, so that a provider's outage costs few records a second and its end is soon seen."""
+        return self.tiers[1]
+
     def steps(self) -> Iterator[Tier]:
         """One tier for each attempt: 5s 5s 1m 1m 10m ..."""
         return chain.from_iterable(repeat(tier, tier.attempts) for tier in self.tiers)
@@ -85,8 +100,9 @@ class Hop:
 
 def next_hop(record: ConsumerRecord[bytes, bytes], error: Exception, ladder: Ladder, now: datetime) -> Hop:
     """Pure. Key and value travel as they were received; only the headers of the failure are added or renewed."""
-    attempt = _attempt(record) + 1
-    tier = _tier(attempt, error, ladder)
+    tried = not isinstance(error, NotTried)
+    attempt = _attempt(record) + tried
+    tier = _tier(attempt, error, ladder) if tried else ladder.waiting_room
     topic = ladder.topic(tier) if tier else ladder.dead_letters
     return Hop(topic, _with_failure(record, error, attempt, now))
 

@@ -106,6 +106,7 @@ class Process:
         self.settings, self.build, self.role = settings, build, role
         self.stopping = asyncio.Event()
         self.consuming = asyncio.Event()
+        self.stalled = asyncio.Event()
         self.drained = asyncio.Event()
         self.serves, self.works = role in ("api", "all"), role in ("worker", "all")
 
@@ -122,6 +123,7 @@ class Process:
             service.body_max_bytes,
             [*(service.routers if self.serves else ()), health.router],
             checks=self._checks(chassis.database),
+            stalled=self.stalled,
             chassis=chassis,
             verifier=TokenVerifier(self.settings),
             **service.state,
@@ -149,7 +151,8 @@ class Process:
 
     def _work(self, chassis: Chassis, service: Service) -> Iterator[Part]:
         if self.works:
-            yield consume(self.settings, service.consumers, chassis.unit_of_work, self.stopping, self.consuming)
+            events = self.stopping, self.consuming, self.stalled
+            yield consume(self.settings, service.consumers, chassis.unit_of_work, *events)
             for cron in service.crons:
                 yield cron.keep(chassis.unit_of_work, self.stopping)
 

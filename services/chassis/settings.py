@@ -31,6 +31,8 @@ class Settings(BaseSettings):
     """Where clients reach this service, without a trailing slash."""
     drain_seconds: float = Field(default=15, gt=0)
     """How long a process that was told to stop may finish what runs."""
+    stall_seconds: float = Field(default=60, gt=0)
+    """A consumer that takes up nothing for so long, while there is work, ends its process."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     jwks_file: Path | None = None

@@ -75,7 +75,10 @@ class Subscription:
     ) -> None:
         """`delay` makes it a retry tier: a record is handled once it has lain in its topic for that long, never before."""
         self._handle = handle_batch if delay is None else self._when_due(handle_batch, delay.total_seconds())
+        self.group, self.topics = group, topics
         self._stopping = stopping
+        self._began: float | None = None
+        self._ended = time.monotonic()
         self._seen: object = None
         self.subscriber: Any = broker.subscriber(
             *topics,
@@ -91,17 +94,26 @@ class Subscription:
         self.subscriber(self._on_batch)
 
     @property
-    def consumer(self) -> AIOKafkaConsumer:
+    def consumer(self) -> AIOKafkaConsumer | None:
+        """`None` before the start and after the end."""
         return self.subscriber.consumer
+
+    @property
+    def quiet_since(self) -> float:
+        """When a batch was last seen to come or to go, by the monotonic clock; one that is under way may take its time."""
+        return self._ended if self._began is None else self._began + CONSUMER["max_poll_interval_ms"] / 1000
 
     async def _on_batch(self, records: Sequence[Record]) -> None:
         """Returns: the batch is committed. Raises: all of it comes again, after a wait."""
+        self._began = time.monotonic()
         try:
             await self._handle(records)
         except Exception as error:
             log.warning("batch will be repeated", error=type(error).__name__, records=len(records), exc_info=error)
             await happens(self._stopping, BACKOFF_SECONDS)
             raise
+        finally:
+            self._began, self._ended = None, time.monotonic()
 
     def _when_due(self, handle_batch: HandleBatch, delay_seconds: float) -> HandleBatch:
         async def gated(records: Sequence[Record]) -> None:
@@ -115,14 +127,14 @@ class Subscription:
 
     def _hold_back(self, partition: TopicPartition, offset: int, at: float) -> None:
         """Seek to the first record that is not due and pause its partition until it is: the commit stores this position."""
-        if partition in self.consumer.assignment():
+        if self.consumer is not None and partition in self.consumer.assignment():
             self.consumer.seek(partition, offset)
             self.consumer.pause(partition)
             wait_seconds = max(0.0, at - time.time()) + 0.001
             asyncio.get_running_loop().call_later(wait_seconds, self._resume, partition)
 
     def _resume(self, partition: TopicPartition) -> None:
-        if partition in self.consumer.assignment():
+        if self.consumer is not None and partition in self.consumer.assignment():
             self.consumer.resume(partition)
 
     async def drain(self) -> None:
@@ -130,7 +142,7 @@ class Subscription:
 
     def guard(self) -> None:
         """FastStream makes a new consumer at each start; each is guarded once."""
-        if self._seen is not self.consumer:
+        if self.consumer is not None and self._seen is not self.consumer:
             self._seen = self.consumer
             _isolate(self.consumer)
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from functools import partial
+from typing import Any
 
 import structlog
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
-from services.chassis.consuming import LANES, Consumers, ForwarderFailed, Pipeline
+from services.chassis.consuming import LANES, Consumers, Pipeline
 from services.chassis.retrying import Ladder
 from services.chassis.settings import Settings
 from services.chassis.subscribing import Subscription, make_broker
 from services.chassis.unit_of_work import UnitOfWorkFactory
 from services.chassis.waiting import happens
+from services.chassis.watching import watch
 
 log = structlog.get_logger()
 
@@ -28,15 +32,19 @@ async def consume(
     unit_of_work: UnitOfWorkFactory,
     stopping: asyncio.Event,
     started: asyncio.Event,
+    stalled: asyncio.Event,
 ) -> None:
-    """Start when the broker answers, then work until told to stop; what runs by then is finished and committed."""
+    """Start when the broker answers, then work until told to stop; what runs by then is finished and committed.
+
+    Raises when it cannot go on: the process must end, so that a fresh one begins.
+    """
     if not consumers.topics:
         await stopping.wait()
     ladder = Ladder(settings.service).with_delays(settings.retry_delays)
     while not stopping.is_set():
         pipeline = Pipeline(settings, consumers, unit_of_work, ladder)
         broker = make_broker(settings.kafka_bootstrap, settings.service)
-        _subscribe(broker, settings, consumers, pipeline, ladder, stopping)
+        subscriptions = _subscribe(broker, settings, consumers, pipeline, ladder, stopping)
         try:
             await pipeline.start()
             await broker.start()
@@ -45,20 +53,23 @@ async def consume(
             await happens(stopping, RESTART_SECONDS)
         else:
             started.set()
-            await _first(stopping, pipeline.broken)
+            await _first(stopping.wait(), pipeline.cannot_go_on(), watch(settings, subscriptions, stalled))
         finally:
             await broker.stop()
             await pipeline.stop()
 
 
-async def _first(stopping: asyncio.Event, broken: asyncio.Event) -> None:
-    """Until told to stop. Raises when the pipeline cannot go on: the process must end, so that a fresh one begins."""
-    waits = [asyncio.create_task(event.wait()) for event in (stopping, broken)]
-    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    for wait in waits:
-        wait.cancel()
-    if broken.is_set():
-        raise ForwarderFailed("the producer of retries and dead letters cannot go on")
+async def _first(*ways_to_end: Coroutine[Any, Any, object]) -> None:
+    """Until one of them ends; raises what it raised."""
+    waits = [asyncio.create_task(way) for way in ways_to_end]
+    try:
+        done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+    for wait in done:
+        wait.result()
 
 
 def _subscribe(
@@ -68,16 +79,18 @@ def _subscribe(
     pipeline: Pipeline,
     ladder: Ladder,
     stopping: asyncio.Event,
-) -> None:
-    """The main topics in one group, and each tier in a group of its own, so that their rebalances keep apart."""
-    prefix = settings.topic_prefix
+) -> list[Subscription]:
+    """The main topics in one group, those of projections in a second, and each tier in one of its own: their rebalances keep apart."""
     max_records = PROVIDER_BATCH if consumers.calling_out else DATABASE_BATCH
-    main = [prefix + topic.name for topic in consumers.topics]
-    Subscription(
-        broker, main, prefix + settings.service, pipeline.handle_batch, stopping=stopping, max_records=max_records
-    )
+    subscribe = partial(Subscription, broker, handle_batch=pipeline.handle_batch, stopping=stopping)
+    prefix, projected = settings.topic_prefix, consumers.projected_topics
+    group = prefix + settings.service
+    main = [prefix + topic.name for topic in consumers.topics if topic not in projected]
+    projections = [prefix + topic.name for topic in projected]
+    subscriptions = [subscribe(main, group, max_records=max_records)] if main else []
+    if projections:
+        subscriptions.append(subscribe(projections, f"{group}.projections", max_records=DATABASE_BATCH))
     for tier in ladder.tiers:
         name = prefix + ladder.topic(tier)
-        Subscription(
-            broker, [name], name, pipeline.handle_batch, stopping=stopping, max_records=max_records, delay=tier.delay
-        )
+        subscriptions.append(subscribe([name], name, max_records=max_records, delay=tier.delay))
+    return subscriptions

@@ -24,5 +24,6 @@ def build(chassis: Chassis) -> Service:
         projections={UserProfile: remember},
         tombstones={UserProfile: recipients.forget},
         calling_out={BookingConfirmed: mailing.confirm},
+        breaker=resend.breaker,
     )
     return Service("Courtside notifications", consumers=consumers, close=resend.close)

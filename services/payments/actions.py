@@ -21,8 +21,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
 from typing import Self
@@ -33,6 +33,7 @@ from polar.base import PolarRateLimitError
 from polar.v2026_10 import PolarAsync
 from polar.v2026_10.errors import HTTPValidationError, RefundedAlready
 
+from services.chassis.breaker import Breaker
 from services.chassis.retrying import Failure, Fatal, Transient
 from services.payments.settings import PaymentsSettings
 
@@ -54,6 +55,7 @@ class Polar:
     client: PolarAsync
     product_id: str
     success_url: str
+    breaker: Breaker = field(default_factory=lambda: Breaker("polar"))
 
     @classmethod
     def connect(cls, settings: PaymentsSettings) -> Self:
@@ -64,6 +66,23 @@ class Polar:
 
     async def close(self) -> None:
         await self.client.__aexit__(None, None, None)
+
+    def reading(self) -> AbstractAsyncContextManager[None]:
+        """Around one call that changes nothing. Raises `Transient` or `Fatal`."""
+        return self._calling(writes=False)
+
+    def writing(self) -> AbstractAsyncContextManager[None]:
+        """Around one call that may change something: what failed with an unknown outcome is looked up before it is repeated."""
+        return self._calling(writes=True)
+
+    @asynccontextmanager
+    async def _calling(self, *, writes: bool) -> AsyncIterator[None]:
+        with self.breaker.calling():
+            try:
+                async with asyncio.timeout(DEADLINE_SECONDS):
+                    yield
+            except (PolarError, ValueError, TimeoutError) as error:
+                raise classify(error, writes=writes).failure from None  # the body of an answer belongs in no log
 
 
 class Outcome(Enum):
@@ -78,26 +97,6 @@ class Outcome(Enum):
 class Verdict:
     outcome: Outcome
     failure: Failure
-
-
-@asynccontextmanager
-async def reading() -> AsyncIterator[None]:
-    """Around one call that changes nothing. Raises `Transient` or `Fatal`."""
-    try:
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            yield
-    except (PolarError, ValueError, TimeoutError) as error:
-        raise classify(error, writes=False).failure from None  # the body of an answer belongs in no log
-
-
-@asynccontextmanager
-async def writing() -> AsyncIterator[None]:
-    """Around one call that may change something: what failed with an unknown outcome is looked up before it is repeated."""
-    try:
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            yield
-    except (PolarError, ValueError, TimeoutError) as error:
-        raise classify(error, writes=True).failure from None
 
 
 def classify(error: Exception, *, writes: bool) -> Verdict:  # noqa: PLR0911 - one for each row of the table

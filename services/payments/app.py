@@ -41,4 +41,5 @@ def consumers(polar: Polar) -> Consumers:
             BookingHeld: partial(open_checkout, polar=polar),
             PolarWebhook: partial(take_up, polar=polar),
         },
+        breaker=polar.breaker,
     )

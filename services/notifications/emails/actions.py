@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from resend.exceptions import ResendError
 from resend.http_client_async import AsyncHTTPClient
 
+from services.chassis.breaker import Breaker
 from services.chassis.consuming import LANES
 from services.chassis.retrying import Failure, Fatal, Transient
 
@@ -42,10 +43,15 @@ class Resend:
     def __init__(self, base_url: str, api_key: SecretStr) -> None:
         """The SDK's settings are globals of its module, so a process has one of these."""
         resend.api_url, resend.api_key = base_url.rstrip("/"), api_key.get_secret_value()
+        self.breaker = Breaker(self.name)
         self._http = PooledClient()
         resend.default_async_http_client = self._http
 
     async def send(self, payload: Mapping[str, Any], idempotency_key: str) -> str:
+        with self.breaker.calling():
+            return await self._send(payload, idempotency_key)
+
+    async def _send(self, payload: Mapping[str, Any], idempotency_key: str) -> str:
         try:
             async with asyncio.timeout(CALL_SECONDS):
                 answer = await resend.Emails.send_async(

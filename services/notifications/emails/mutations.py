@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from uuid_utils.compat import uuid7
 
 from courtside_contracts.booking import BookingConfirmed
-from services.chassis.retrying import Fatal, Transient
+from services.chassis.retrying import Fatal, Overtaken
 from services.chassis.unit_of_work import UnitOfWork
 from services.notifications.emails import events, queries, rendering
 from services.notifications.emails.domain import BOOKING_CONFIRMED, State, Step, is_one_address, next_step
@@ -18,7 +18,7 @@ from services.notifications.emails.tables import Email, ProviderTurn
 from services.notifications.recipients.queries import Recipient, RecipientErased, recipient
 
 
-class RecipientUnknown(Transient):
+class RecipientUnknown(Overtaken):
     """The profile travels on another topic, and has not arrived yet."""
 
 

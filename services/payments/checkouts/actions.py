@@ -8,7 +8,7 @@ from typing import cast
 from polar.v2026_10.literals import PresentmentCurrency
 from polar.v2026_10.outputs import Checkout as PolarCheckout
 
-from services.payments.actions import Polar, reading, writing
+from services.payments.actions import Polar
 from services.payments.checkouts.domain import Checkout, Intent
 
 PAGE = 100
@@ -18,7 +18,7 @@ PAGE = 100
 async def create(polar: Polar, intent: Intent) -> Checkout:
     """At a fixed price made for this checkout alone, which the player can neither edit nor discount. Taxes are within it."""
     quote = intent.quote
-    async with writing():
+    async with polar.writing():
         made = await polar.client.checkouts.create(
             products=[polar.product_id],
             prices={
@@ -48,7 +48,7 @@ async def find(polar: Polar, intent: Intent) -> Checkout | None:
     wanted = intent.quote.metadata()
     page = 1
     while True:
-        async with reading():
+        async with polar.reading():
             found = await polar.client.checkouts.list(query=intent.email, status="open", limit=PAGE, page=page)
         for checkout in found.items:
             if checkout.metadata.get("attempt_id") == wanted["attempt_id"]:

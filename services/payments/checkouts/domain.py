@@ -8,13 +8,13 @@ from typing import Literal
 from uuid import UUID
 
 from courtside_contracts.booking import BookingHeld
-from services.chassis.retrying import Fatal, Transient
+from services.chassis.retrying import Fatal, Overtaken
 
 State = Literal["creating", "open", "paid", "lapsed"]
 """creating ─ Polar has been or is being asked ─► open ─ the player can pay ─► paid; lapsed: the hold was over before it opened."""
 
 
-class ProfileHasNotArrived(Transient):
+class ProfileHasNotArrived(Overtaken):
     """The player's address is not known here yet."""
 
 

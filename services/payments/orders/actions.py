@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from services.payments.actions import Polar, reading
+from services.payments.actions import Polar
 from services.payments.orders.domain import Order
 
 
 async def read(polar: Polar, order_id: str) -> Order:
     """`paid_at` is the order's creation: Polar makes the order of a checkout when the charge has succeeded."""
-    async with reading():
+    async with polar.reading():
         order = await polar.client.orders.get(order_id)
     return Order(
         id=order.id,

@@ -17,7 +17,7 @@ from sqlalchemy import Column, Integer, MetaData, Table, Text, insert, text
 from uuid_utils.compat import uuid7
 
 from courtside_contracts.envelope import Envelope, Event
-from courtside_contracts.topics import BOOKING_EVENTS, USER_PROFILES, dead_letter_topic
+from courtside_contracts.topics import BOOKING_EVENTS, USER_PROFILES, Topic, dead_letter_topic
 from services.chassis.clock import DatabaseClock
 from services.chassis.consuming import Consumers, Delivery
 from services.chassis.database import CHASSIS, Database
@@ -71,6 +71,14 @@ class WorkerSettings(Settings):
 
 
 @dataclass
+class Worker:
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    started: asyncio.Event = field(default_factory=asyncio.Event)
+    stalled: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] = field(init=False)
+
+
+@dataclass
 class Bench:
     """A database, topics, and a producer and consumer that know nothing of the chassis."""
 
@@ -106,24 +114,28 @@ class Bench:
     async def forget(self, work: UnitOfWork, key: str) -> None:
         await work.session.execute(insert(effects).values(key=key, number=None))
 
-    @asynccontextmanager
-    async def working(self) -> AsyncIterator[None]:
-        """A worker that consumes until the block ends, and then drains."""
-        stopping, started = asyncio.Event(), asyncio.Event()
-        consumers = Consumers(
+    @property
+    def consumers(self) -> Consumers:
+        return Consumers(
             topics=(BOOKING_EVENTS, USER_PROFILES),
             projections={Known: self.note},
             tombstones={Known: self.forget},
             in_transaction={Noted: self.note},
             calling_out={Called: self.call},
         )
-        task = asyncio.create_task(consume(self.settings, consumers, self.unit_of_work, stopping, started))
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[Worker]:
+        """A worker that consumes until the block ends, and then drains."""
+        worker = Worker()
+        events = worker.stopping, worker.started, worker.stalled
+        worker.task = asyncio.create_task(consume(self.settings, self.consumers, self.unit_of_work, *events))
         try:
-            await asyncio.wait_for(started.wait(), GIVE_UP_SECONDS)
-            yield
+            await asyncio.wait_for(worker.started.wait(), GIVE_UP_SECONDS)
+            yield worker
         finally:
-            stopping.set()
-            await asyncio.wait_for(task, GIVE_UP_SECONDS)
+            worker.stopping.set()
+            await asyncio.wait_for(worker.task, GIVE_UP_SECONDS)
 
     async def publish(self, *events: Noted, partition: int = 0) -> list[Envelope]:
         """All into one partition, so that a batch holds them together and in order."""
@@ -162,18 +174,25 @@ class Bench:
     async def until(self, wanted: tuple[str, int]) -> None:
         await until(f"effect {wanted}", self.effects, lambda seen: wanted in seen)
 
-    async def until_committed(self, partition: int = 0) -> None:
-        """The group has nothing left to read there."""
-        spot = TopicPartition(self.topic, partition)
-        group = self.settings.topic_prefix + self.settings.service
-        async with reader(self.settings.kafka_bootstrap, group=group) as consumer:
+    async def until_committed(self, partition: int = 0, topic: Topic = BOOKING_EVENTS, group: str = "") -> None:
+        """The service's group, or its named one, has nothing left to read there."""
+        spot = TopicPartition(self.settings.topic_prefix + topic.name, partition)
+        async with reader(self.settings.kafka_bootstrap) as consumer:
             end = (await consumer.end_offsets([spot]))[spot]
+        await until(f"offset {end} committed", lambda: self.committed(spot, group), lambda offset: offset == end)
 
-            async def committed() -> int:
-                consumer.assign([spot])
-                return await consumer.committed(spot) or 0
+    async def committed(self, spot: TopicPartition, group: str = "") -> int | None:
+        name = self.settings.topic_prefix + self.settings.service + group
+        async with reader(self.settings.kafka_bootstrap, group=name) as consumer:
+            consumer.assign([spot])
+            offset: int | None = await consumer.committed(spot)
+            return offset
 
-            await until(f"offset {end} committed", committed, lambda offset: offset == end)
+    async def count(self, topic: str) -> int:
+        """How many records were ever put there."""
+        async with reader(self.settings.kafka_bootstrap, topic) as consumer:
+            partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+            return sum((await consumer.end_offsets(partitions)).values())
 
     async def read(self, topic: str, wanted: int) -> list[ConsumerRecord[bytes, bytes]]:
         """All records of a topic, once there are so many."""

@@ -11,7 +11,7 @@ from courtside_contracts.topics import USER_PROFILES
 from services.chassis.consuming import Consumers
 from services.chassis.retrying import first_headers
 from tests.integration.chassis.conftest import Bench, Called, Known, Noted
-from tests.integration.chassis.test_consuming import GOOD, without
+from tests.integration.chassis.test_poison import GOOD, without
 
 
 async def nothing(*_: Any) -> None:

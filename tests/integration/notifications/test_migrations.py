@@ -14,7 +14,7 @@ from services.chassis import migrations
 from services.chassis.database import Database
 from services.notifications.settings import NotificationsSettings
 
-TABLES = {"alembic_version", "outbox", "inbox", "emails", "recipients", "provider_turns"}
+TABLES = {"alembic_version", "outbox", "inbox", "delivery_attempts", "emails", "recipients", "provider_turns"}
 
 
 @pytest.fixture

@@ -9,11 +9,12 @@ import httpx
 import pytest
 from polar import PolarNetworkError
 from polar.base import parse_response_json
+from polar.v2026_10 import PolarAsync
 from polar.v2026_10.errors import HTTPValidationError, RefundedAlready, ResourceNotFound
 from polar.v2026_10.outputs import Checkout
 
 from services.chassis.retrying import Fatal, Transient
-from services.payments.actions import UNSAID_RETRY_AFTER, Outcome, classify, reading, writing
+from services.payments.actions import UNSAID_RETRY_AFTER, Outcome, Polar, classify
 
 ERRORS: dict[int, Any] = {403: RefundedAlready, 404: ResourceNotFound, 422: HTTPValidationError}
 INVALID = {
@@ -105,9 +106,11 @@ def test_a_refusal_says_where_but_repeats_no_address() -> None:
 
 
 async def test_a_call_raises_what_the_retries_understand() -> None:
+    polar = Polar(PolarAsync("token"), "product", "https://club.example/{BOOKING_ID}")
     with pytest.raises(Transient):
-        async with writing():
+        async with polar.writing():
             raise network(httpx.ReadTimeout("late"))
     with pytest.raises(Fatal):
-        async with reading():
+        async with polar.reading():
             raise answered(404, json={"error": "ResourceNotFound", "detail": "Not found"})
+    await polar.close()

@@ -1,0 +1,95 @@
+"""What the broker knows of our consumer groups: how far behind each partition is, and whether anyone reads it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
+from prometheus_client import Gauge
+
+from services.chassis.kafka import client
+from services.chassis.settings import Settings
+
+LAG = Gauge(
+    "courtside_consumer_lag_records",
+    "Records that the group has not committed; those of a retry tier may not be due yet. Every worker tells of all: take the maximum",
+    ["group", "topic", "partition"],
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Of a group at one partition. `end` is the offset of the next record to come."""
+
+    partition: TopicPartition
+    end: int
+    lag: int
+    is_read: bool
+    """A member of the group has it, by the broker's account."""
+
+
+@dataclass(frozen=True)
+class Observer:
+    """Asks over connections of its own: those of a consumer that hangs may hang too."""
+
+    admin: AIOKafkaAdminClient
+    offsets: AIOKafkaConsumer
+
+    async def standings(self, group: str, topics: Sequence[str]) -> list[Standing]:
+        """And show them on the gauge. Raises `KafkaError`."""
+        partitions = _partitions(await self.admin.describe_topics(list(topics)))
+        first, end, committed, read = await asyncio.gather(
+            self.offsets.beginning_offsets(partitions),
+            self.offsets.end_offsets(partitions),
+            self.admin.list_consumer_group_offsets(group),
+            self._read_partitions(group),
+        )
+        found = [_standing(spot, first, end, committed, is_read=spot in read) for spot in partitions]
+        for standing in found:
+            LAG.labels(group, standing.partition.topic, standing.partition.partition).set(standing.lag)
+        return found
+
+    async def _read_partitions(self, group: str) -> set[TopicPartition]:
+        """None while the group rebalances: its members have no assignment then."""
+        (answer,) = await self.admin.describe_consumer_groups([group])
+        members = (member for told in answer.to_object()["groups"] for member in told["members"])
+        assigned = (member["member_assignment"] for member in members)
+        read = (ConsumerProtocolMemberAssignment.decode(encoded).partitions() for encoded in assigned if encoded)
+        return {partition for partitions in read for partition in partitions}
+
+
+@asynccontextmanager
+async def observing(settings: Settings) -> AsyncIterator[Observer]:
+    """Raises `KafkaError` when the broker is away."""
+    name = {"client_id": f"{settings.service}-observer"}
+    async with AsyncExitStack() as stack:
+        admin = AIOKafkaAdminClient(**client(settings), **name)
+        stack.push_async_callback(admin.close)
+        await admin.start()
+        offsets = AIOKafkaConsumer(**client(settings), **name)
+        stack.push_async_callback(offsets.stop)
+        await offsets.start()
+        yield Observer(admin, offsets)
+
+
+def _partitions(topics: Iterable[Mapping[str, Any]]) -> list[TopicPartition]:
+    return [TopicPartition(topic["topic"], found["partition"]) for topic in topics for found in topic["partitions"]]
+
+
+def _standing(
+    spot: TopicPartition,
+    first: Mapping[Any, int],
+    end: Mapping[Any, int],
+    committed: Mapping[Any, Any],
+    *,
+    is_read: bool,
+) -> Standing:
+    """What retention has taken away is not behind us any more."""
+    reached = max(committed[spot].offset if spot in committed else 0, first[spot])
+    return Standing(spot, end[spot], max(0, end[spot] - reached), is_read)

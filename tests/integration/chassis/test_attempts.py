@@ -1,0 +1,92 @@
+"""A record that kills its process raises nothing and tells nobody: it is counted before it is handled."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections import Counter
+
+import pytest
+from sqlalchemy import text
+
+from services.chassis.attempts import STARTS
+from services.chassis.database import NoDatabase
+from services.chassis.retrying import first_headers
+from services.chassis.unit_of_work import UnitOfWork
+from tests.integration.chassis.conftest import Bench, Noted
+from tests.integration.chassis.deadly_worker import DEADLY_EXIT
+from tests.programs import REPOSITORY
+
+
+async def start(bench: Bench) -> asyncio.subprocess.Process:
+    settings = bench.settings
+    told = {
+        "TEST_WORKER_DATABASE_URL": settings.database_url.get_secret_value(),
+        "TEST_WORKER_KAFKA_BOOTSTRAP": settings.kafka_bootstrap,
+        "TEST_WORKER_TOPIC_PREFIX": settings.topic_prefix,
+    }
+    module = ("-m", "tests.integration.chassis.deadly_worker")
+    return await asyncio.create_subprocess_exec(sys.executable, *module, env=os.environ | told, cwd=REPOSITORY)
+
+
+async def begun(bench: Bench) -> list[tuple[int, bool, int]]:
+    async with bench.database.engine.connect() as connection:
+        rows = await connection.execute(text('SELECT "offset", alone, starts FROM delivery_attempts ORDER BY 1, 2'))
+        return [(row.offset, row.alone, row.starts) for row in rows]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_a_record_that_kills_the_process_is_dead_after_five_starts(bench: Bench) -> None:
+    before = [Noted(name="before", number=number) for number in range(3)]
+    after = [Noted(name="after", number=number) for number in range(3)]
+    await bench.publish(*before, Noted(name="deadly", number=0), *after)
+    for _ in range(STARTS):
+        worker = await start(bench)
+        assert await worker.wait() == DEADLY_EXIT
+    worker = await start(bench)
+    try:
+        (dead,) = await bench.read(bench.dead_letters, 1)
+        await bench.until_committed()
+    finally:
+        worker.send_signal(signal.SIGTERM)
+        assert await worker.wait() == 0
+    assert first_headers(dead.headers)["x-error-class"] == b"CrashLoop"
+    assert dead.value == Noted(name="deadly", number=0).value()
+    assert Counter(await bench.effects()) == {(event.name, event.number): 1 for event in (*before, *after)}
+    assert await begun(bench) == [], "what has ended leaves nothing behind"
+
+
+async def test_a_batch_that_one_process_repeats_is_no_crash(bench: Bench) -> None:
+    """The database was away for a while: the record is not to blame."""
+    note, seen = bench.note, list[list[tuple[int, bool, int]]]()
+
+    async def away_at_first(work: UnitOfWork, event: Noted) -> None:
+        if len(seen) < STARTS:
+            seen.append(await begun(bench))
+            raise NoDatabase("for now")
+        await note(work, event)
+
+    bench.note = away_at_first  # type: ignore[method-assign]
+    async with bench.working():
+        await bench.publish(Noted(name="a", number=1))
+        await bench.until_committed()
+    assert seen == [[(0, False, 1)]] * STARTS
+    assert await bench.effects() == [("a", 1)]
+
+
+async def test_healthy_traffic_writes_down_nothing_after_the_first_batch(bench: Bench) -> None:
+    note, seen = bench.note, list[list[tuple[int, bool, int]]]()
+
+    async def look(work: UnitOfWork, event: Noted) -> None:
+        seen.append(await begun(bench))
+        await note(work, event)
+
+    bench.note = look  # type: ignore[method-assign]
+    async with bench.working():
+        for number in range(3):
+            await bench.publish(Noted(name="a", number=number))
+            await bench.until_committed()
+    assert seen == [[(0, False, 1)], [], []]
