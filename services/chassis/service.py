@@ -27,7 +27,9 @@ from services.chassis.database import Database
 from services.chassis.relay import Doorbell, Relay, measure_age
 from services.chassis.serving import PortTaken, listen, serve
 from services.chassis.settings import Settings
+from services.chassis.topics import used_by
 from services.chassis.unit_of_work import UnitOfWorkFactory
+from services.chassis.watching import TopicsWatch
 from services.chassis.working import consume
 
 log = structlog.get_logger()
@@ -116,19 +118,20 @@ class Process:
         listener = listen(self.settings)
         chassis = await self._chassis()
         service = self.build(chassis)
+        topics = TopicsWatch(self.settings, used_by(self.settings.service, service.consumers.topics))
         app = http.create_app(
             self.settings,
             service.title,
             service.body_max_bytes,
             [*(service.routers if self.serves else ()), health.router],
-            checks=self._checks(chassis.database),
+            checks=self._checks(chassis.database, topics),
             chassis=chassis,
             verifier=TokenVerifier(self.settings),
             **service.state,
         )
         parts = [serve(app, listener, self.settings, self.stopping), *self._work(chassis, service)]
         try:
-            return await self._supervise(parts, self._relay(), self._aides(chassis))
+            return await self._supervise(parts, self._relay(), [*self._aides(chassis), topics.keep()])
         finally:
             if service.close:
                 await service.close()
@@ -139,11 +142,12 @@ class Process:
         doorbell = Doorbell(self.settings.database_url.get_secret_value())
         return Chassis(self.settings, database, clock, UnitOfWorkFactory(database, clock, doorbell.ring), doorbell)
 
-    def _checks(self, database: Database) -> dict[str, health.Check]:
+    def _checks(self, database: Database, topics: TopicsWatch) -> dict[str, health.Check]:
         checks = {
             "database": health.database_check(database),
             "kafka": health.kafka_check(self.settings.kafka_bootstrap),
             "outbox": health.outbox_check(database),
+            "topics": health.Check(topics.verdict, "fail" if self.works else "warn"),
         }
         return checks | ({"consumers": health.consumers_check(self.consuming)} if self.works else {})
 
