@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from deploy.broker import BrokerSettings
 from deploy.local.errors import PartFailed, WrongEnvironment
@@ -17,19 +16,16 @@ SEEN_SECONDS, LOOK_SECONDS = 15.0, 0.05
 NOT_CONFIGS = ("partitions", "replication.factor")
 
 
-@dataclass(frozen=True, slots=True)
 class Refused(WrongEnvironment):
     """Something in the plan needs a yes, or is never done: then nothing is done at all."""
 
-    changes: tuple[Change, ...]
-
-    def __str__(self) -> str:
+    def __init__(self, changes: Sequence[Change]) -> None:
         sentences = (
             f"{change.topic} {change.setting} {change.now} → {change.wanted}: "
             + ("never done here" if change.obstacle == NEVER else f"needs {change.obstacle}")
-            for change in self.changes
+            for change in changes
         )
-        return "nothing was changed, since these were refused:\n" + "\n".join(sentences)
+        super().__init__("nothing was changed, since these were refused:\n" + "\n".join(sentences))
 
 
 async def plan(settings: BrokerSettings) -> list[Change]:
@@ -43,7 +39,7 @@ async def provision(settings: BrokerSettings, allowed: Collection[str] = ()) -> 
     wanted = all_wanted(settings)
     async with connected(settings) as cluster:
         found = changes(wanted, await describe(cluster, wanted))
-        if refused := tuple(change for change in found if change.obstacle not in ("", *allowed)):
+        if refused := [change for change in found if change.obstacle not in ("", *allowed)]:
             raise Refused(refused)
         await _make(cluster, wanted, found)
         await _until_seen(cluster, wanted)
