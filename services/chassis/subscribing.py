@@ -18,8 +18,10 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
 from aiokafka.errors import (
     ConsumerStoppedError,
     CorruptRecordException,
+    GroupAuthorizationFailedError,
     IllegalStateError,
     KafkaError,
+    TopicAuthorizationFailedError,
     UnsupportedCodecError,
 )
 from faststream import AckPolicy
@@ -207,12 +209,19 @@ def _isolate(consumer: AIOKafkaConsumer) -> None:
             for partition, offset in positions.items():
                 if partition in consumer.assignment():
                     consumer.seek(partition, offset)
+            _tell_of_refusal(error)
             if not _undecodable(error):
                 raise  # trouble with the group or the broker: FastStream logs it and waits 5 s
             await _pause_at_fault(consumer, getmany, positions)
             return {}
 
     consumer.getmany = safe
+
+
+def _tell_of_refusal(error: Exception) -> None:
+    """FastStream goes on asking; a person must grant the right."""
+    if isinstance(error, TopicAuthorizationFailedError | GroupAuthorizationFailedError):
+        log.error("the broker refuses this consumer: see `courtside topics acls`", error=str(error))
 
 
 async def _pause_at_fault(consumer: AIOKafkaConsumer, getmany: Any, positions: dict[TopicPartition, int]) -> None:

@@ -45,12 +45,15 @@ class TopicsWatch:
 
     async def keep(self) -> None:
         while True:
-            known, self._trouble = self._trouble, await self._look()
-            if self._trouble and str(self._trouble) != str(known):
-                log.warning("topics", trouble=str(self._trouble))
+            await self.look()
             await asyncio.sleep(LOOK_AGAIN_SECONDS if self._trouble else LOOK_SECONDS)
 
-    async def _look(self) -> Exception | None:
+    async def look(self) -> None:
+        known, self._trouble = self._trouble, await self._find_trouble()
+        if self._trouble and str(self._trouble) != str(known):
+            log.warning("topics", trouble=str(self._trouble))
+
+    async def _find_trouble(self) -> Exception | None:
         try:
             found = await asyncio.wait_for(self._describe(), GIVE_UP_SECONDS)
         except TopicAuthorizationFailedError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from uuid import uuid4
 
@@ -11,7 +11,7 @@ import httpx
 import pytest
 from aiokafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailedError
 
-from courtside_contracts.payment import PaymentSucceeded
+from courtside_contracts.payment import PaymentCheckoutOpened
 from courtside_contracts.topics import LADDER, SERVICES
 from deploy import tokens
 from deploy.local.errors import PartFailed, WrongEnvironment
@@ -19,18 +19,24 @@ from deploy.local.postgres import Postgres
 from deploy.player import Player, free_slots
 from deploy.topics import acls
 from deploy.topics.acls import Acl
-from deploy.topics.cluster import connected
+from deploy.topics.cluster import Cluster, connected
 from deploy.topics.plan import all_wanted
 from services.booking.venues.seed import VENUE_ID
 from tests.integration.chassis.conftest import until
 from tests.integration.topics.club import Club
 from tests.integration.topics.secured import OPERATOR, PREFIX
 from tests.stack import TestStack
-from tests.unit.notifications.builders import a_booking, a_profile
+from tests.unit.notifications.builders import MONDAY_NOON, a_booking, a_profile
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 USERS = ("booking", "payments", "notifications", "downstream")
+
+
+def a_checkout() -> PaymentCheckoutOpened:
+    money = {"amount_minor": 3600, "currency": "EUR"}
+    page = {"checkout_url": "https://example.com", "expires_at": MONDAY_NOON}
+    return PaymentCheckoutOpened.model_validate({"booking_id": uuid4(), "attempt_id": uuid4(), **money, **page})
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +81,7 @@ async def test_a_mail_that_waits_for_a_profile_climbs_the_ladder(open_club: Club
 async def test_poison_ends_in_the_dead_letters_of_its_reader(open_club: Club) -> None:
     await open_club.tell("booking", a_booking(), b"not json, for notifications")
     await open_club.until_value("notifications.dlt", b"not json, for notifications")
-    paid = PaymentSucceeded.model_construct(booking_id=uuid4())
-    await open_club.tell("payments", paid, b"not json, for booking")
+    await open_club.tell("payments", a_checkout(), b"not json, for booking")
     await open_club.until_value("booking.dlt", b"not json, for booking")
 
 
@@ -157,18 +162,22 @@ async def test_a_team_downstream_reads_in_a_group_of_its_own(club: Club) -> None
 @pytest.mark.parametrize("user", USERS)
 async def test_no_service_changes_topics_or_rights(club: Club, user: str) -> None:
     """Nor makes or deletes one."""
-    settings, name = club.security.settings(PREFIX + user), f"{PREFIX}booking.events"
+    settings, name, principal = club.security.settings(PREFIX + user), f"{PREFIX}booking.events", f"User:{PREFIX}{user}"
     new = next(iter(all_wanted(settings).values()))
-    for forbidden in (
+    forbidden: list[Callable[[Cluster], Awaitable[object]]] = [
         lambda cluster: cluster.set_configs({name: {"retention.ms": "1"}}),
         lambda cluster: cluster.add_partitions({name: 60}),
         lambda cluster: cluster.create([new]),
-        lambda cluster: cluster.acls_of(f"User:{PREFIX}{user}"),
-        lambda cluster: cluster.create_acl(2, name, 3, f"User:{PREFIX}{user}", "*", 4, 3),
-    ):
+        lambda cluster: cluster.acls_of(principal),
+        lambda cluster: cluster.create_acl(2, name, 3, principal, "*", 4, 3),
+    ]
+    for change in forbidden:
         with pytest.raises(WrongEnvironment, match=r"(?i)authoriz"):
             async with connected(settings) as cluster:
-                await forbidden(cluster)
+                await change(cluster)
+    async with connected(settings) as cluster:
+        answer = await cluster.delete_topics([name])
+    assert {code for _, code in answer.topic_error_codes} == {TopicAuthorizationFailedError.errno}
 
 
 async def test_rights_given_by_hand_are_taken_away_again(club: Club) -> None:
