@@ -5,6 +5,8 @@ from __future__ import annotations
 import ssl
 from typing import Any, Literal, Self
 
+from aiokafka.conn import collect_hosts, create_conn
+from aiokafka.errors import KafkaError, SaslAuthenticationFailed, UnsupportedSaslMechanismError
 from pydantic import FilePath, SecretStr, model_validator
 from pydantic_settings import BaseSettings
 
@@ -70,6 +72,20 @@ def client(settings: KafkaSettings) -> dict[str, Any]:
             "sasl_plain_password": settings.kafka_password.get_secret_value(),
         }
     return options
+
+
+async def refusal(settings: KafkaSettings) -> str | None:
+    """Why the broker does not let us in, when that is it: aiokafka's clients only tell that they found no broker."""
+    host, port, _ = collect_hosts(settings.kafka_bootstrap)[0]
+    options = {name: value for name, value in client(settings).items() if name != "bootstrap_servers"}
+    try:
+        connection = await create_conn(host, port, **options)
+    except (SaslAuthenticationFailed, UnsupportedSaslMechanismError, ssl.SSLCertVerificationError) as error:
+        return str(error)
+    except (KafkaError, OSError, TimeoutError):
+        return None
+    connection.close()
+    return None
 
 
 def _tls(settings: KafkaSettings) -> ssl.SSLContext | None:

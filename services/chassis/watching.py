@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from courtside_contracts.topics import Topic
 from services.chassis.health import Degraded
-from services.chassis.kafka import client
+from services.chassis.kafka import client, refusal
 from services.chassis.settings import Settings
 from services.chassis.topics import Found, describe, shortcomings
 
@@ -27,6 +27,10 @@ REMEDY = "`courtside topics plan` shows all, `courtside topics apply` mends it"
 
 class WrongTopics(Exception):
     """What is wrong with which topic, and the command that mends it."""
+
+
+class BrokerRefuses(Exception):
+    """It is there, and does not know us, or we do not trust it."""
 
 
 class TopicsWatch:
@@ -59,6 +63,8 @@ class TopicsWatch:
         except TopicAuthorizationFailedError as error:
             return WrongTopics(f"{error}: this user may not read the topic's configuration; `courtside topics acls`")
         except (KafkaError, OSError, TimeoutError) as error:
+            if why := await refusal(self._settings):
+                return BrokerRefuses(f"the broker does not let this user in: {why}")
             return Degraded(f"not known: the broker does not say ({type(error).__name__})")
         wrong = [
             f"{name} {what}" for name, topic in self._topics.items() for what in shortcomings(topic, found.get(name))

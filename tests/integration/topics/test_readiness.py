@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import httpx
@@ -99,10 +100,10 @@ async def test_a_worker_waits_for_its_topics_and_an_api_does_not(
 
         missing = f"{provisioned.name('booking.retry.5s')} is not there"
         for url, code, status in ((worker, 503, "fail"), (api, 200, "warn")):
-            seen = await until("a look", lambda at=url: asked(at), lambda found: missing in str(found))
+            seen = await until("a look", partial(asked, url), lambda found: missing in str(found))
             assert (seen[0], seen[1]["status"]) == (code, status)
         await provision(provisioned.settings)
-        assert (await until("a worker that is ready", lambda: asked(worker), lambda found: found[0] == 200))[0] == 200
+        assert (await until("a worker that is ready", partial(asked, worker), lambda found: found[0] == 200))[0] == 200
     for role in ("api", "worker"):
         await idle_stack.stop(f"waiting-{role}")
 

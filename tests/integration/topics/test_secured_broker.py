@@ -12,7 +12,7 @@ import pytest
 from aiokafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailedError
 
 from courtside_contracts.payment import PaymentCheckoutOpened
-from courtside_contracts.topics import LADDER, SERVICES
+from courtside_contracts.topics import LADDER, PAYMENT_EVENTS, SERVICES
 from deploy import tokens
 from deploy.local.errors import PartFailed, WrongEnvironment
 from deploy.local.postgres import Postgres
@@ -21,7 +21,9 @@ from deploy.topics import acls
 from deploy.topics.acls import Acl
 from deploy.topics.cluster import Cluster, connected
 from deploy.topics.plan import all_wanted
+from services.booking.settings import BookingSettings
 from services.booking.venues.seed import VENUE_ID
+from services.chassis.watching import BrokerRefuses, TopicsWatch
 from tests.integration.chassis.conftest import until
 from tests.integration.topics.club import Club
 from tests.integration.topics.secured import OPERATOR, PREFIX
@@ -190,8 +192,40 @@ async def test_rights_given_by_hand_are_taken_away_again(club: Club) -> None:
     assert await acls.plan(settings) == []
 
 
-async def test_a_service_without_its_rights_ends_and_says_which(club: Club) -> None:
-    await club.migrate("booking")
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [({"kafka_password": "of-another-day"}, "(?i)authentication"), ({"kafka_ca_file": None}, "(?i)certificate")],
+    ids=["password", "authority"],
+)
+async def test_a_broker_that_lets_nobody_in_is_not_taken_for_one_that_is_away(
+    club: Club, wrong: dict[str, str | None], reason: str
+) -> None:
+    told = club.security.settings(f"{PREFIX}booking").model_dump() | {"database_url": "postgresql://not-asked"} | wrong
+    watch = TopicsWatch(BookingSettings.model_validate(told), [PAYMENT_EVENTS])
+    await watch.look()
+    with pytest.raises(BrokerRefuses, match=reason):
+        await watch.verdict()
+
+
+async def test_a_relay_that_may_not_write_ends_and_keeps_its_events(club: Club) -> None:
+    await club.migrate("booking", "seed")
     with pytest.raises(PartFailed) as ended:
         await club.start("booking", "worker", user="downstream")
     assert "AuthorizationFailed" in ended.value.log_tail
+
+
+async def test_a_consumer_that_may_not_join_its_group_says_so(club: Club) -> None:
+    operator = club.security.settings(OPERATOR)
+    right = Acl(acls.GROUP, f"{PREFIX}payments", acls.LITERAL, f"User:{PREFIX}payments", "*", acls.Operation.Read)
+    await club.migrate("payments")
+    async with connected(operator) as cluster:
+        await cluster.delete_acl(*right.fields())
+    await club.start("payments", "worker")
+    log = club.stack.processes.log("secured-payments")
+
+    async def said() -> str:
+        return log.read_text()
+
+    await until("the refusal in the log", said, lambda text: "GroupAuthorizationFailedError" in text)
+    await club.stack.stop("secured-payments")
+    assert [(each.acl, each.missing) for each in await acls.apply(operator)] == [(right, True)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -48,7 +48,8 @@ def topics(user: str, operation: Operation) -> set[str]:
 @pytest.mark.parametrize("service", SERVICES)
 async def test_a_service_reads_what_it_consumes_and_its_own_failures(service: str) -> None:
     build, settings = BUILT[service]
-    built = build(Chassis(settings(), *cast("list[Any]", [None] * 4)))
+    nothing: list[Any] = [None] * 4
+    built = build(Chassis(settings(), *nothing))
     if built.close:
         await built.close()
     own = {retry_topic(service, tier.name).name for tier in LADDER} | {dead_letter_topic(service).name}

@@ -19,7 +19,7 @@ def difference(**found: object) -> list[tuple[str, str]]:
     partitions = found.pop("partitions", AS_WANTED.partitions)
     replicas = found.pop("replicas", AS_WANTED.replicas)
     configs = {name.replace("_", "."): str(value) for name, value in found.items()}
-    there = Found(int(str(partitions)), int(str(replicas)), AS_WANTED.configs | configs)
+    there = Found(int(str(partitions)), int(str(replicas)), {**AS_WANTED.configs, **configs})
     return [(change.setting, change.obstacle) for change in changes({WANTED.name: WANTED}, {WANTED.name: there})]
 
 
