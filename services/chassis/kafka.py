@@ -10,6 +10,9 @@ from aiokafka.errors import KafkaError, SaslAuthenticationFailed, UnsupportedSas
 from pydantic import FilePath, SecretStr, model_validator
 from pydantic_settings import BaseSettings
 
+ANSWER_MS = 5_000
+"""How long one broker may take to say no."""
+
 
 class KafkaSettings(BaseSettings):
     """Where the broker is and who we are there, of a service and of the command line alike."""
@@ -79,7 +82,7 @@ async def refusal(settings: KafkaSettings) -> str | None:
     host, port, _ = collect_hosts(settings.kafka_bootstrap)[0]
     options = {name: value for name, value in client(settings).items() if name != "bootstrap_servers"}
     try:
-        connection = await create_conn(host, port, **options)
+        connection = await create_conn(host, port, request_timeout_ms=ANSWER_MS, **options)
     except (SaslAuthenticationFailed, UnsupportedSaslMechanismError, ssl.SSLCertVerificationError) as error:
         return str(error)
     except (KafkaError, OSError, TimeoutError):

@@ -34,7 +34,7 @@ async def describe(admin: AIOKafkaAdminClient, names: Collection[str]) -> dict[s
     there = {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics() if topic["topic"] in names}
     configs = await _configs(admin, there)
     return {
-        name: Found(len(partitions), min(len(each["replicas"]) for each in partitions), configs[name])
+        name: Found(len(partitions), min((len(each["replicas"]) for each in partitions), default=0), configs[name])
         for name, partitions in there.items()
     }
 

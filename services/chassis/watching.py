@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
+from aiokafka.errors import TopicAuthorizationFailedError
 
 from courtside_contracts.topics import Topic
 from services.chassis.health import Degraded
@@ -42,7 +42,7 @@ class TopicsWatch:
         self._trouble: Exception | None = WrongTopics("the topics have not been looked at yet")
 
     async def verdict(self) -> str:
-        """Raises `WrongTopics`, or `Degraded` when the broker does not say."""
+        """Raises `WrongTopics` or `BrokerRefuses`, and `Degraded` when the broker is away."""
         if self._trouble:
             raise self._trouble.with_traceback(None)  # or each probe would lengthen it
         return f"{len(self._topics)} topics are as they must be"
@@ -62,7 +62,7 @@ class TopicsWatch:
             found = await asyncio.wait_for(self._describe(), GIVE_UP_SECONDS)
         except TopicAuthorizationFailedError as error:
             return WrongTopics(f"{error}: this user may not read the topic's configuration; `courtside topics acls`")
-        except (KafkaError, OSError, TimeoutError) as error:
+        except Exception as error:  # noqa: BLE001 - a look at something may fail in any way, and ends no process
             if why := await refusal(self._settings):
                 return BrokerRefuses(f"the broker does not let this user in: {why}")
             return Degraded(f"not known: the broker does not say ({type(error).__name__})")

@@ -26,6 +26,7 @@ from services.booking.venues.seed import VENUE_ID
 from services.chassis.watching import BrokerRefuses, TopicsWatch
 from tests.integration.chassis.conftest import until
 from tests.integration.topics.club import Club
+from tests.integration.topics.conftest import courtside
 from tests.integration.topics.secured import OPERATOR, PREFIX
 from tests.stack import TestStack
 from tests.unit.notifications.builders import MONDAY_NOON, a_booking, a_profile
@@ -182,13 +183,24 @@ async def test_no_service_changes_topics_or_rights(club: Club, user: str) -> Non
     assert {code for _, code in answer.topic_error_codes} == {TopicAuthorizationFailedError.errno}
 
 
-async def test_rights_given_by_hand_are_taken_away_again(club: Club) -> None:
-    settings = club.security.settings(OPERATOR)
-    by_hand = Acl(2, f"{PREFIX}payment.events", 3, f"User:{PREFIX}booking", "*", acls.Operation.Write)
-    assert await acls.plan(settings) == []
+async def test_rights_given_by_hand_are_shown_and_taken_away_again(club: Club) -> None:
+    settings, operator = club.security.settings(OPERATOR), club.security.told(OPERATOR, "COURTSIDE")
+    by_hand = Acl(
+        acls.TOPIC, f"{PREFIX}payment.events", acls.LITERAL, f"User:{PREFIX}booking", "*", acls.Operation.Write
+    )
     async with connected(settings) as cluster:
         await cluster.create_acl(*by_hand.fields())
-    assert [(found.acl, found.missing) for found in await acls.apply(settings)] == [(by_hand, False)]
+    shown = {
+        "change": "take away",
+        "user": "User:club.booking",
+        "operation": "Write",
+        "on": "topic club.payment.events",
+    }
+
+    seen = await courtside(operator, "topics", "acls")
+    assert (seen.code, all(word in seen.output for word in shown.values())) == (3, True)
+    applied = await courtside(operator, "topics", "acls", "--apply", "--json")
+    assert (applied.code, applied.json) == (0, [shown])
     assert await acls.plan(settings) == []
 
 
