@@ -8,7 +8,7 @@ from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResourceType
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from aiokafka.protocol.admin import CreateAclsRequest, DeleteAclsRequest, DescribeAclsRequest
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Array, Boolean, Int8, Int16, Int32, Schema, String
@@ -16,7 +16,7 @@ from aiokafka.protocol.types import Array, Boolean, Int8, Int16, Int32, Schema, 
 from deploy.broker import BrokerSettings
 from deploy.local.errors import WrongEnvironment
 from deploy.topics.plan import Wanted
-from services.chassis.kafka import client
+from services.chassis.kafka import client, refusal
 
 REQUEST_TIMEOUT_MS = 15_000
 SET = 0
@@ -29,7 +29,8 @@ class Cluster(AIOKafkaAdminClient):  # type: ignore[misc]  # aiokafka has no typ
         new = [NewTopic(each.name, each.partitions, each.replicas, topic_configs=dict(each.configs)) for each in topics]
         answer = await self.create_topics(new)
         for name, code, message, *_ in answer.topic_errors:
-            _raise_for(code, f"{name}: {message}")
+            if code != TopicAlreadyExistsError.errno:  # somebody else applies at the same time
+                _raise_for(code, f"{name}: {message}")
 
     async def add_partitions(self, totals: Mapping[str, int]) -> None:
         await self.create_partitions({name: NewPartitions(total) for name, total in totals.items()})
@@ -65,13 +66,10 @@ async def connected(settings: BrokerSettings) -> AsyncIterator[Cluster]:
         await cluster.start()
         yield cluster
     except (KafkaError, TimeoutError) as error:
-        raise WrongEnvironment(f"the broker at {settings.kafka_bootstrap}: {_sentence(error)}") from error
+        reason = await refusal(settings) or str(error) or type(error).__name__
+        raise WrongEnvironment(f"the broker at {settings.kafka_bootstrap}: {reason}") from error
     finally:
         await cluster.close()
-
-
-def _sentence(error: Exception) -> str:
-    return str(error) or type(error).__name__
 
 
 def _raise_for(code: int, message: str | None) -> None:

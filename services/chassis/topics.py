@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import for_code
+from aiokafka.errors import UnknownTopicOrPartitionError, for_code
 
 from courtside_contracts.topics import Topic, all_topics
 
@@ -36,6 +36,7 @@ async def describe(admin: AIOKafkaAdminClient, names: Collection[str]) -> dict[s
     return {
         name: Found(len(partitions), min((len(each["replicas"]) for each in partitions), default=0), configs[name])
         for name, partitions in there.items()
+        if name in configs
     }
 
 
@@ -44,6 +45,8 @@ async def _configs(admin: AIOKafkaAdminClient, names: Collection[str]) -> dict[s
     configs: dict[str, dict[str, str]] = {}
     for answer in await admin.describe_configs(wanted):
         for code, _, _, name, entries in answer.resources:
+            if code == UnknownTopicOrPartitionError.errno:
+                continue  # deleted meanwhile
             if code:
                 raise for_code(code)(name)
             configs[name] = {setting: value for setting, value, *_ in entries}
