@@ -63,9 +63,9 @@ class Club:
             told = self.stack.environment(service, **self.told(service))
             await self.stack.run(f"secured-{word}-{service}", f"services.{service}", word, **told)
 
-    async def start(self, service: str, role: str = "all", user: str = "") -> str:
-        name = f"secured-{user or service}"
-        return await self.stack.start(service, role, name=name, **self.told(service, user))
+    async def start(self, service: str, role: str = "all", *, user: str = "", name: str = "") -> str:
+        """As `secured-<service>`, or under another name beside it."""
+        return await self.stack.start(service, role, name=f"secured-{name or service}", **self.told(service, user))
 
     async def start_standin(self, name: str, url: str, **changes: str) -> None:
         variables = name.upper() + "_STANDIN"

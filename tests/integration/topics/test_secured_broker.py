@@ -222,7 +222,7 @@ async def test_a_broker_that_lets_nobody_in_is_not_taken_for_one_that_is_away(
 async def test_a_relay_that_may_not_write_ends_and_keeps_its_events(club: Club) -> None:
     await club.migrate("booking", "seed")
     with pytest.raises(PartFailed) as ended:
-        await club.start("booking", "worker", user="downstream")
+        await club.start("booking", "worker", user="downstream", name="relay")
     assert "AuthorizationFailed" in ended.value.log_tail
 
 
@@ -232,12 +232,12 @@ async def test_a_consumer_that_may_not_join_its_group_says_so(club: Club) -> Non
     await club.migrate("payments")
     async with connected(operator) as cluster:
         await cluster.delete_acl(*right.fields())
-    await club.start("payments", "worker")
-    log = club.stack.processes.log("secured-payments")
+    await club.start("payments", "worker", name="outsider")
+    log = club.stack.processes.log("secured-outsider")
 
     async def said() -> str:
         return log.read_text()
 
     await until("the refusal in the log", said, lambda text: "GroupAuthorizationFailedError" in text)
-    await club.stack.stop("secured-payments")
+    await club.stack.stop("secured-outsider")
     assert [(each.acl, each.missing) for each in await acls.apply(operator)] == [(right, True)]
