@@ -219,7 +219,7 @@ async def test_a_broker_that_lets_nobody_in_is_not_taken_for_one_that_is_away(
         await watch.verdict()
 
 
-async def test_a_relay_that_may_not_write_ends_and_keeps_its_events(club: Club) -> None:
+async def test_a_relay_that_may_not_write_ends_its_process(club: Club) -> None:
     await club.migrate("booking", "seed")
     with pytest.raises(PartFailed) as ended:
         await club.start("booking", "worker", user="downstream", name="relay")
