@@ -13,6 +13,7 @@ from deploy.local.commands import down, logs, reset, status, up
 from deploy.local.errors import PartFailed, Trouble, WrongEnvironment
 from deploy.seeding import seed
 from deploy.tokens import token
+from deploy.topics.commands import topics
 
 
 class Verbs(TyperGroup):
@@ -40,6 +41,7 @@ app = typer.Typer(
 )
 for verb in (up, down, reset, logs, status, demo, token, seed):
     app.command()(verb)
+app.add_typer(topics, name="topics")
 
 if __name__ == "__main__":
     app()

@@ -16,11 +16,13 @@ from aiokafka.errors import KafkaError
 from rich.console import Console
 
 from deploy import tokens
+from deploy.broker import BrokerSettings
 from deploy.events import Listener, listening
 from deploy.local.environment import HOST, Paths, Ports
 from deploy.local.errors import PartFailed, WrongEnvironment
 from deploy.player import DemoFailed, Player, Slot, Urls, free_slots
 from services.booking.venues.seed import VENUE_ID
+from services.chassis.kafka import KafkaSettings
 
 EVENTS_OF_A_BOOKING = (
     "booking.held.v1",
@@ -43,12 +45,12 @@ class Booked:
 
 
 class Demo:
-    def __init__(self, urls: Urls, bootstrap: str, prefix: str, paths: Paths, console: Console) -> None:
-        self.urls, self.bootstrap, self.prefix, self.paths, self.console = urls, bootstrap, prefix, paths, console
+    def __init__(self, urls: Urls, broker: KafkaSettings, paths: Paths, console: Console) -> None:
+        self.urls, self.broker, self.paths, self.console = urls, broker, paths, console
 
     async def one(self) -> dict[str, Any]:
         """One booking, step by step. The object that `--json` prints."""
-        async with self._client(1) as client, listening(self.bootstrap, self.prefix) as listener:
+        async with self._client(1) as client, listening(self.broker) as listener:
             booked = await self._book(client, await free_slots(client, self.urls.booking, str(VENUE_ID), 1), loud=True)
             events = await self._events(listener, {booked.booking_id})
         timings = {f"{name}_ms": value for name, value in booked.timings_ms.items()}
@@ -57,7 +59,7 @@ class Demo:
     async def many(self, count: int, concurrency: int) -> dict[str, Any]:
         """Many players at once. Charges and mails are counted in the providers' own ledgers, events on the topics."""
         started = time.perf_counter()
-        async with self._client(concurrency) as client, listening(self.bootstrap, self.prefix) as listener:
+        async with self._client(concurrency) as client, listening(self.broker) as listener:
             slots = await free_slots(client, self.urls.booking, str(VENUE_ID), count + SPARE_SLOTS)
             places = asyncio.Semaphore(concurrency)
 
@@ -136,14 +138,15 @@ def demo(
     ports, paths = Ports.read(os.environ), Paths.read(os.environ)
     urls = Urls(*(f"http://{HOST}:{port}" for port in (ports.booking, ports.polar, ports.resend)))
     console = Console(stderr=as_json)
-    play = Demo(urls, f"{HOST}:{ports.kafka}", os.environ.get("COURTSIDE_TOPIC_PREFIX", ""), paths, console)
+    broker = BrokerSettings.read()
+    play = Demo(urls, broker, paths, console)
     try:
         result = asyncio.run(play.one() if count == 1 else play.many(count, concurrency))
     except DemoFailed as error:
         raise PartFailed(str(error)) from error
     except KafkaError as error:
         raise WrongEnvironment(
-            f"no broker at {HOST}:{ports.kafka} ({type(error).__name__}). Is `make up` running?"
+            f"no broker at {broker.kafka_bootstrap} ({type(error).__name__}). Is `make up` running?"
         ) from error
     if as_json:
         print(json.dumps(result, ensure_ascii=False))

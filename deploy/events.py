@@ -11,6 +11,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
 from courtside_contracts.topics import BOOKING_EVENTS, NOTIFICATION_EVENTS, PAYMENT_EVENTS
+from services.chassis.kafka import KafkaSettings, client
 
 BOOKING_TOPICS = (BOOKING_EVENTS.name, PAYMENT_EVENTS.name, NOTIFICATION_EVENTS.name)
 """All that is told of a booking, keyed by its id."""
@@ -52,12 +53,10 @@ class Listener:
 
 
 @asynccontextmanager
-async def listening(
-    bootstrap: str, prefix: str = "", topics: Sequence[str] = BOOKING_TOPICS
-) -> AsyncIterator[Listener]:
+async def listening(settings: KafkaSettings, topics: Sequence[str] = BOOKING_TOPICS) -> AsyncIterator[Listener]:
     consumer = AIOKafkaConsumer(
-        *(prefix + topic for topic in topics),
-        bootstrap_servers=bootstrap,
+        *(settings.topic_prefix + topic for topic in topics),
+        **client(settings),
         auto_offset_reset="latest",
         enable_auto_commit=False,
     )

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TextIO
 
-from deploy import topics
+from deploy.broker import BrokerSettings
 from deploy.local import jars
 from deploy.local.environment import HOST, SERVICES, Installation, Paths, Ports, environment
 from deploy.local.kafka import Kafka
@@ -29,6 +29,7 @@ from deploy.local.postgres import DURABLE, Postgres
 from deploy.local.processes import Job, Part, Processes
 from deploy.local.stack import INFRASTRUCTURE, Programs, courtside, ready_url, stop
 from deploy.local.system_user import remove_place
+from deploy.topics.provisioning import provision
 
 QUICK = DURABLE | {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "128MB"}
 """Nothing is lost when the server is killed, only when the machine is."""
@@ -122,7 +123,7 @@ class TestStack:
     async def new_topics(self) -> tuple[str, str]:
         """All topics under a new prefix: the broker's address and that prefix."""
         prefix = f"t{secrets.token_hex(3)}."
-        await topics.apply(self.bootstrap, prefix)
+        await provision(BrokerSettings(kafka_bootstrap=self.bootstrap, topic_prefix=prefix))
         return self.bootstrap, prefix
 
     # Services and stand-ins

@@ -1,4 +1,4 @@
-"""Every topic of an installation, with what the broker must keep: provisioned by `python -m deploy.topics apply`, never created by use."""
+"""Every topic of an installation, with what the broker must keep: provisioned by `courtside topics apply`, never created by use."""
 
 from __future__ import annotations
 
@@ -18,11 +18,24 @@ class Topic:
     """`retention=None` keeps records for ever. `stamped_by` is who sets a record's time: its producer, or the broker on append."""
 
     name: str
+    written_by: str
+    """The one service that may: who reads it need ask nobody else what a record means."""
     partitions: int = 6
     retention: timedelta | None = None
     cleanup: Literal["delete", "compact"] = "delete"
     max_message_bytes: int = RECORD_MAX_BYTES
     stamped_by: Literal["producer", "broker"] = "producer"
+
+    @property
+    def configs(self) -> dict[str, str]:
+        """As the broker spells it."""
+        retention = -1 if self.retention is None else int(self.retention.total_seconds() * 1000)
+        return {
+            "cleanup.policy": self.cleanup,
+            "retention.ms": str(retention),
+            "max.message.bytes": str(self.max_message_bytes),
+            "message.timestamp.type": "LogAppendTime" if self.stamped_by == "broker" else "CreateTime",
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +47,13 @@ class Tier:
     attempts: int
 
 
-BOOKING_EVENTS = Topic("booking.events")
-COURT_EVENTS = Topic("court.events", partitions=3, retention=timedelta(days=365))
-USER_PROFILES = Topic("user.profiles", partitions=3, cleanup="compact")
-PAYMENT_EVENTS = Topic("payment.events", retention=timedelta(days=365))
-NOTIFICATION_EVENTS = Topic("notification.events", partitions=3, retention=timedelta(days=90))
-POLAR_WEBHOOKS = Topic("payments.polar-webhooks", partitions=3, retention=timedelta(days=90))
-RESEND_WEBHOOKS = Topic("notifications.resend-webhooks", partitions=3, retention=timedelta(days=90))
+BOOKING_EVENTS = Topic("booking.events", "booking")
+COURT_EVENTS = Topic("court.events", "booking", partitions=3, retention=timedelta(days=365))
+USER_PROFILES = Topic("user.profiles", "booking", partitions=3, cleanup="compact")
+PAYMENT_EVENTS = Topic("payment.events", "payments", retention=timedelta(days=365))
+NOTIFICATION_EVENTS = Topic("notification.events", "notifications", partitions=3, retention=timedelta(days=90))
+POLAR_WEBHOOKS = Topic("payments.polar-webhooks", "payments", partitions=3, retention=timedelta(days=90))
+RESEND_WEBHOOKS = Topic("notifications.resend-webhooks", "notifications", partitions=3, retention=timedelta(days=90))
 
 SERVICES = ("booking", "payments", "notifications")
 
@@ -57,6 +70,7 @@ def retry_topic(service: str, tier: str) -> Topic:
     """Stamped by the broker: a record is due at its append time plus the tier's delay, whatever the clock of who sent it says."""
     return Topic(
         f"{service}.retry.{tier}",
+        service,
         partitions=3,
         retention=timedelta(days=7),
         max_message_bytes=RECORD_MAX_BYTES + FAILURE_HEADERS_MAX_BYTES,
@@ -67,6 +81,7 @@ def retry_topic(service: str, tier: str) -> Topic:
 def dead_letter_topic(service: str) -> Topic:
     return Topic(
         f"{service}.dlt",
+        service,
         partitions=3,
         retention=timedelta(days=90),
         max_message_bytes=RECORD_MAX_BYTES + FAILURE_HEADERS_MAX_BYTES,

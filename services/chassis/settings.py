@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from services.chassis.kafka import KafkaSettings
 
 
-class Settings(BaseSettings):
+class Settings(KafkaSettings):
     """Read from variables such as `BOOKING_HTTP_PORT`. A wrong or missing one ends the process with one line each and exit code 2."""
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
@@ -22,9 +24,6 @@ class Settings(BaseSettings):
     database_url: SecretStr
     """`postgresql://role:password@host:port/database`"""
     database_pool_size: int = Field(default=10, ge=2, le=100)
-    kafka_bootstrap: str = "127.0.0.1:19092"
-    topic_prefix: str = ""
-    """Put before every topic and group, so that several installations share one cluster."""
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8000, ge=1, le=65535)
     public_url: str = "http://127.0.0.1:8000"

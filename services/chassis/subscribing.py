@@ -9,7 +9,7 @@ import asyncio
 import dataclasses
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypeAlias
 
@@ -18,12 +18,15 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
 from aiokafka.errors import (
     ConsumerStoppedError,
     CorruptRecordException,
+    GroupAuthorizationFailedError,
     IllegalStateError,
     KafkaError,
+    TopicAuthorizationFailedError,
     UnsupportedCodecError,
 )
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
+from faststream.security import BaseSecurity, SASLScram256, SASLScram512
 
 from services.chassis.waiting import happens
 
@@ -47,9 +50,11 @@ CONSUMER: dict[str, Any] = {
 }
 
 
-def make_broker(bootstrap: str, service: str) -> KafkaBroker:
+def make_broker(connection: Mapping[str, Any], service: str) -> KafkaBroker:
+    """`connection` is what `kafka.client` says."""
     return KafkaBroker(
-        bootstrap,
+        connection["bootstrap_servers"].split(","),
+        security=_security(connection),
         client_id=service,
         apply_types=False,
         allow_auto_create_topics=False,
@@ -57,6 +62,15 @@ def make_broker(bootstrap: str, service: str) -> KafkaBroker:
         logger=logging.getLogger("courtside.faststream"),  # its own named "faststream" has a handler beside ours
         log_level=logging.DEBUG,
     )
+
+
+def _security(connection: Mapping[str, Any]) -> BaseSecurity:
+    """FastStream takes no aiokafka options for this, only words of its own."""
+    if "sasl_mechanism" not in connection:
+        return BaseSecurity(connection["ssl_context"])
+    scram = {"SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}[connection["sasl_mechanism"]]
+    user, password = connection["sasl_plain_username"], connection["sasl_plain_password"]
+    return scram(user, password, connection["ssl_context"])
 
 
 class Subscription:
@@ -207,12 +221,19 @@ def _isolate(consumer: AIOKafkaConsumer) -> None:
             for partition, offset in positions.items():
                 if partition in consumer.assignment():
                     consumer.seek(partition, offset)
+            _tell_of_refusal(error)
             if not _undecodable(error):
                 raise  # trouble with the group or the broker: FastStream logs it and waits 5 s
             await _pause_at_fault(consumer, getmany, positions)
             return {}
 
     consumer.getmany = safe
+
+
+def _tell_of_refusal(error: Exception) -> None:
+    """FastStream goes on asking; a person must grant the right."""
+    if isinstance(error, TopicAuthorizationFailedError | GroupAuthorizationFailedError):
+        log.error("the broker refuses this consumer: see `courtside topics acls`", error=str(error))
 
 
 async def _pause_at_fault(consumer: AIOKafkaConsumer, getmany: Any, positions: dict[TopicPartition, int]) -> None:

@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
 from services.chassis.consuming import LANES, Consumers, Pipeline
+from services.chassis.kafka import client
 from services.chassis.retrying import Ladder
 from services.chassis.settings import Settings
 from services.chassis.subscribing import Subscription, make_broker
@@ -43,7 +44,7 @@ async def consume(
     ladder = Ladder(settings.service).with_delays(settings.retry_delays)
     while not stopping.is_set():
         pipeline = Pipeline(settings, consumers, unit_of_work, ladder)
-        broker = make_broker(settings.kafka_bootstrap, settings.service)
+        broker = make_broker(client(settings), settings.service)
         subscriptions = _subscribe(broker, settings, consumers, pipeline, ladder, stopping)
         try:
             await pipeline.start()

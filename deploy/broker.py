@@ -1,0 +1,36 @@
+"""Which broker the command line talks to, as whom: `COURTSIDE_KAFKA_BOOTSTRAP`, `COURTSIDE_KAFKA_SECURITY_PROTOCOL` and so on."""
+
+from __future__ import annotations
+
+import os
+
+from pydantic import Field, ValidationError
+from pydantic_settings import SettingsConfigDict
+
+from deploy.local.environment import HOST, Ports
+from deploy.local.errors import WrongEnvironment
+from services.chassis.kafka import KafkaSettings
+
+
+class BrokerSettings(KafkaSettings):
+    """The same variables as those of a service, under the prefix `COURTSIDE_`; without any, the broker of `courtside up`."""
+
+    model_config = SettingsConfigDict(env_prefix="COURTSIDE_", extra="ignore", env_ignore_empty=True)
+
+    kafka_bootstrap: str = Field(default_factory=lambda: f"{HOST}:{Ports.read(os.environ).kafka}")
+    replication_factor: int = Field(default=1, ge=1)
+    """On how many brokers each record lies: 3 where there are as many."""
+    min_insync_replicas: int | None = Field(default=None, ge=1)
+    """How many of them must have a record before it counts as written; all but one when not given."""
+
+    @property
+    def insync(self) -> int:
+        return self.min_insync_replicas or max(1, self.replication_factor - 1)
+
+    @classmethod
+    def read(cls) -> BrokerSettings:
+        try:
+            return cls()
+        except ValidationError as error:
+            wrong = (f"COURTSIDE_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
+            raise WrongEnvironment("; ".join(wrong)) from error
