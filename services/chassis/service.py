@@ -24,7 +24,8 @@ from services.chassis.clock import DatabaseClock
 from services.chassis.consuming import Consumers
 from services.chassis.crons import Cron
 from services.chassis.database import Database
-from services.chassis.relay import Doorbell, Relay, measure_age
+from services.chassis.outbox_lag import measure_lag
+from services.chassis.relay import Doorbell, Relay
 from services.chassis.serving import PortTaken, listen, serve
 from services.chassis.settings import Settings
 from services.chassis.unit_of_work import UnitOfWorkFactory
@@ -160,7 +161,7 @@ class Process:
 
     def _aides(self, chassis: Chassis) -> list[Part]:
         aides = [chassis.clock.keep(chassis.database), chassis.doorbell.run()]
-        return [*aides, measure_age(chassis.database)] if self.works else aides
+        return [*aides, measure_lag(chassis.database)] if self.works else aides
 
     async def _supervise(self, parts: list[Part], relays: list[Part], aides: list[Part]) -> int:
         """A part that fails takes the process with it: a supervisor starts a fresh one. Aides are just ended."""

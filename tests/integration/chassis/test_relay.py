@@ -17,7 +17,8 @@ from courtside_contracts.envelope import Envelope
 from courtside_contracts.topics import RECORD_MAX_BYTES
 from services.chassis import relay as relay_module
 from services.chassis.outbox import Outgoing, RecordTooLarge
-from services.chassis.relay import BATCH, CHANNEL, Doorbell, Relay, RelayFailed
+from services.chassis.outbox_queue import BATCH
+from services.chassis.relay import CHANNEL, Doorbell, Relay, RelayFailed
 from services.chassis.telemetry import tracing
 from services.chassis.unit_of_work import UnitOfWorkFactory
 from tests.integration.chassis.conftest import Bench, Noted, until
