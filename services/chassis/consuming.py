@@ -27,6 +27,7 @@ from pydantic import ValidationError
 from courtside_contracts.envelope import Envelope, Event, MalformedEnvelope
 from courtside_contracts.topics import FAILURE_HEADERS_MAX_BYTES, RECORD_MAX_BYTES, Topic, all_topics
 from services.chassis import inbox
+from services.chassis.crash_points import reach
 from services.chassis.kafka import client
 from services.chassis.retrying import Fatal, Ladder, Transient, is_database_away, next_hop
 from services.chassis.settings import Settings
@@ -223,12 +224,14 @@ class Pipeline:
         hop = next_hop(record, error, self._ladder, self._unit_of_work.clock.now())
         assert self._forwarder is not None
         topic = self._settings.topic_prefix + hop.topic
+        reach("record.failed")
         try:
             await self._forwarder.send_and_wait(topic, value=record.value, key=record.key, headers=list(hop.headers))
         except KafkaError as failed:
             if not failed.retriable:
                 self.broken.set()
             raise
+        reach("record.forwarded")
         HANDLED.labels(record.topic, "", "dead letter" if hop.topic == self._ladder.dead_letters else "retried").inc()
         log.warning("record routed on", to=hop.topic, topic=record.topic, offset=record.offset, exc_info=error)
 

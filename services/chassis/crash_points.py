@@ -47,4 +47,4 @@ class CrashAskedFor(Exception):
 
 
 reach = _chosen(os.environ.get(VARIABLE))
-"""`reach("relay.sent")` says where the process has come to."""
+"""Called with the name of the place that the process has come to, a literal: a test finds all of them in the source."""

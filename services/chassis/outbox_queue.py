@@ -28,13 +28,13 @@ SWEEP_SECONDS = 2.0
 HORIZON = "SELECT coalesce(max(seq), 0) FROM outbox"
 
 # The length of a value is known without fetching it; the values themselves are fetched for the rows that are left.
-READ = f"""
+READ = """
 SELECT seq, id, aggregatetype, aggregateid, type, payload, headers, created_at, bytes
 FROM (
     SELECT *, sum(coalesce(octet_length(payload), 0)) OVER (ORDER BY seq) AS bytes
-    FROM (SELECT * FROM outbox WHERE seq > $1 AND seq <= $2 ORDER BY seq LIMIT {BATCH}) AS oldest
+    FROM (SELECT * FROM outbox WHERE seq > $1 AND seq <= $2 ORDER BY seq LIMIT $3) AS oldest
 ) AS measured
-WHERE bytes - coalesce(octet_length(payload), 0) < {BATCH_BYTES}
+WHERE bytes - coalesce(octet_length(payload), 0) < $4
 ORDER BY seq
 """
 
@@ -73,7 +73,7 @@ class Queue:
         if self.passed >= self.horizon or time.monotonic() - self.swept_at > SWEEP_SECONDS:
             self.horizon = await connection.fetchval(HORIZON)
             self.passed, self.swept_at = 0, time.monotonic()
-        return Batch(await connection.fetch(READ, self.passed, self.horizon))
+        return Batch(await connection.fetch(READ, self.passed, self.horizon, BATCH, BATCH_BYTES))
 
     def passes(self, batch: Batch) -> None:
         """The transaction that deletes these rows is about to commit."""

@@ -47,7 +47,7 @@ CONNECTION = {
     "tcp_keepalives_count": "3",
 }
 """No time-out cuts the wait for the broker, since a relay that waits beats; one that cannot even do that is cut off.
-See `docs/decisions/0014-relay.md`."""
+See `docs/decisions/0021-the-active-relay.md`."""
 
 PUBLISHED = Counter("courtside_outbox_published_total", "Events that the broker has acknowledged", ["topic"])
 

@@ -23,6 +23,8 @@ class Settings(BaseSettings):
     """`postgresql://role:password@host:port/database`"""
     database_pool_size: int = Field(default=10, ge=2, le=100)
     kafka_bootstrap: str = "127.0.0.1:19092"
+    outbox_relay: bool = True
+    """Off where Debezium carries the outbox (`deploy/debezium/`): then workers run no relay, and do not measure its lag."""
     topic_prefix: str = ""
     """Put before every topic and group, so that several installations share one cluster."""
     http_host: str = "127.0.0.1"

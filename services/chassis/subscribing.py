@@ -25,6 +25,7 @@ from aiokafka.errors import (
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
+from services.chassis.crash_points import reach
 from services.chassis.waiting import happens
 
 log = structlog.get_logger()
@@ -98,6 +99,7 @@ class Subscription:
         """Returns: the batch is committed. Raises: all of it comes again, after a wait."""
         try:
             await self._handle(records)
+            reach("batch.handled")
         except Exception as error:
             log.warning("batch will be repeated", error=type(error).__name__, records=len(records), exc_info=error)
             await happens(self._stopping, BACKOFF_SECONDS)
@@ -133,6 +135,7 @@ class Subscription:
         if self._seen is not self.consumer:
             self._seen = self.consumer
             _isolate(self.consumer)
+            _announce_commits(self.consumer)
 
 
 def _split(
@@ -201,6 +204,17 @@ def _isolate(consumer: AIOKafkaConsumer) -> None:
             return {}
 
     consumer.getmany = safe
+
+
+def _announce_commits(consumer: AIOKafkaConsumer) -> None:
+    """FastStream commits after the batch, out of our sight."""
+    commit = consumer.commit
+
+    async def announced(offsets: Any = None) -> None:
+        await commit(offsets)
+        reach("offsets.committed")
+
+    consumer.commit = announced
 
 
 async def _pause_at_fault(consumer: AIOKafkaConsumer, getmany: Any, positions: dict[TopicPartition, int]) -> None:

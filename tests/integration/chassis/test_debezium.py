@@ -94,7 +94,7 @@ async def debezium(bench: Bench, stack: TestStack, offsets: Path) -> AsyncIterat
         "OUTBOX_USER": str(url.username),
         "OUTBOX_PASSWORD": str(url.password),
     }
-    status = f"http://127.0.0.1:{port}/connectors/outbox-{name}/status"
+    status = f"http://127.0.0.1:{port}/connectors/outbox/status"
     part = Part("debezium", (sys.executable, "-m", "deploy.debezium"), environment, f"http://127.0.0.1:{port}/")
     stack.processes.start(part)
     try:

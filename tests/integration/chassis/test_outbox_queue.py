@@ -93,17 +93,17 @@ async def test_whatever_the_order_of_commits_every_row_is_read_once_and_each_key
 ) -> None:
     """Three writers hold a row each and commit in this order; each writes once more after its commit, and all is read in between."""
     async with connections(bench, 4) as (reader, *writers):
-        by_key = dict(zip("abc", writers, strict=True))
-        open_ones = {key: writer.transaction() for key, writer in by_key.items()}
-        for key in by_key:
-            await open_ones[key].start()
-            await write(by_key[key], key, size=1)
+        by_key = {key: (writer, writer.transaction()) for key, writer in zip("abc", writers, strict=True)}
+        for key, (writer, transaction) in by_key.items():
+            await transaction.start()
+            await write(writer, key, size=1)
         queue, read = Queue(), list[tuple[str, int]]()
         for key in order:
+            writer, transaction = by_key[key]
             await write(reader, "filler", rows=BATCH + 1)
             batches = [await take(reader, queue)]
-            await open_ones[key].commit()
-            await write(by_key[key], key, size=2)
+            await transaction.commit()
+            await write(writer, key, size=2)
             batches += [await take(reader, queue), await take(reader, queue)]
             read += [(row["aggregateid"], len(row["payload"])) for batch in batches for row in batch.rows]
         while (batch := await take(reader, queue)).rows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -136,7 +136,7 @@ async def test_a_relay_that_dies_between_sending_and_deleting_repeats_and_loses_
 
 
 class DyingRelay(Relay):
-    async def _send(self, producer: Any, rows: list[Any]) -> None:
+    async def _send(self, producer: Any, rows: Sequence[Any]) -> None:
         await super()._send(producer, rows)
         raise RelayFailed
 

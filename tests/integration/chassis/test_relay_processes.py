@@ -51,7 +51,7 @@ class RelayProcess(subprocess.Popen[bytes]):
         super().__init__(command, cwd=REPOSITORY, env=environment)
 
     def talks_from(self, port: int) -> bool:
-        return any(c.laddr.port == port for c in psutil.Process(self.pid).net_connections("tcp") if c.laddr)
+        return any(found.laddr.port == port for found in psutil.Process(self.pid).net_connections("tcp"))
 
 
 @asynccontextmanager
