@@ -28,6 +28,8 @@ from tests.programs import REPOSITORY, free_port
 from tests.stack import TestStack
 
 DEBEZIUM = REPOSITORY / "deploy" / "debezium"
+STARTED_WITHIN_SECONDS, SENT_WITHIN_SECONDS = 90.0, 90.0
+"""A Java program that has just been started, on a machine that is busy with other things."""
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 A_ROUND_SECOND = datetime(2026, 3, 29, 1, 0, tzinfo=UTC)
 A_MICROSECOND_LATER = A_ROUND_SECOND.replace(microsecond=10)
@@ -105,13 +107,14 @@ async def debezium(bench: Bench, stack: TestStack, offsets: Path) -> AsyncIterat
                 answer = (await client.get(status)).json()
                 return [task["state"] for task in answer.get("tasks", [])]
 
-            await until("a running task", states, lambda found: found == ["RUNNING"])
+            await until("a running task", states, lambda found: found == ["RUNNING"], STARTED_WITHIN_SECONDS)
         yield
     finally:
         await stack.processes.stop("debezium")
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 async def test_relay_and_debezium_put_the_same_on_the_wire(bench: Bench, stack: TestStack, tmp_path: Path) -> None:
     prefix, told = bench.settings.topic_prefix, events()
     topics = [prefix + BOOKING_EVENTS.name, prefix + USER_PROFILES.name]
@@ -130,6 +133,7 @@ async def test_relay_and_debezium_put_the_same_on_the_wire(bench: Bench, stack: 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 async def test_a_switch_to_debezium_and_back_loses_nothing_and_keeps_the_order(
     bench: Bench, stack: TestStack, tmp_path: Path
 ) -> None:
@@ -181,7 +185,7 @@ async def until_on_topic(bench: Bench, written: list[int]) -> None:
             seen.update(record.value for batch in batches.values() for record in batch)
             return len(seen)
 
-        await until(f"event {wanted}", look, lambda found: found >= wanted)
+        await until(f"event {wanted}", look, lambda found: found >= wanted, SENT_WITHIN_SECONDS)
 
 
 async def read(bench: Bench, topics: list[str], wanted: int) -> list[ConsumerRecord[bytes, bytes]]:
@@ -193,5 +197,5 @@ async def read(bench: Bench, topics: list[str], wanted: int) -> list[ConsumerRec
             found.extend(record for batch in batches.values() for record in batch)
             return len(found)
 
-        await until(f"{wanted} records", more, lambda seen: seen >= wanted)
+        await until(f"{wanted} records", more, lambda seen: seen >= wanted, SENT_WITHIN_SECONDS)
         return found
