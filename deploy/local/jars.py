@@ -85,7 +85,7 @@ def _verify(jar: Jar, file: Path) -> None:
     found = hashlib.sha256(file.read_bytes()).hexdigest()
     if found != jar.sha256:
         file.unlink()
-        sentence = f"{jar.file_name} is not the file that {LOCK.name} names: SHA-256 {found}, not {jar.sha256}"
+        sentence = f"{jar.file_name} is not the file that its lock names: SHA-256 {found}, not {jar.sha256}"
         raise WrongEnvironment(f"{sentence}. It was removed; the next start downloads it again")
 
 
