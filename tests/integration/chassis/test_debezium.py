@@ -20,6 +20,8 @@ from aiokafka import ConsumerRecord
 from uuid_utils.compat import uuid7
 
 from courtside_contracts.topics import BOOKING_EVENTS, RECORD_MAX_BYTES, USER_PROFILES
+from deploy.debezium import jars
+from deploy.local import jars as broker_jars
 from deploy.local.processes import Part
 from services.chassis.outbox import OVERHEAD_BYTES, Outgoing
 from tests.integration.chassis.conftest import Bench, Noted, reader, until
@@ -111,6 +113,13 @@ async def debezium(bench: Bench, stack: TestStack, offsets: Path) -> AsyncIterat
         yield
     finally:
         await stack.processes.stop("debezium")
+
+
+def test_the_lock_holds_what_the_code_names_and_nothing_that_the_broker_has() -> None:
+    locked = {jar.coordinate for jar in broker_jars.locked(jars.LOCK)}
+    assert {jars.CONNECT, jars.DEBEZIUM} <= locked
+    brokers = {jars.artifact_of(jar.coordinate) for jar in broker_jars.locked()}
+    assert not brokers & {jars.artifact_of(coordinate) for coordinate in locked}
 
 
 @pytest.mark.slow
