@@ -8,6 +8,9 @@ CREATE OR REPLACE FUNCTION outbox_rfc3339(instant timestamptz) RETURNS text LANG
     to_char(instant AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
 
 ALTER TABLE outbox
+    -- Two that are always the same: Connect's own InsertHeader would take 1.0 for a number and write "1".
+    ADD COLUMN IF NOT EXISTS ce_specversion text GENERATED ALWAYS AS ('1.0') STORED,
+    ADD COLUMN IF NOT EXISTS content_type text GENERATED ALWAYS AS ('application/json') STORED,
     ADD COLUMN IF NOT EXISTS ce_source text GENERATED ALWAYS AS (headers ->> 'ce_source') STORED,
     ADD COLUMN IF NOT EXISTS ce_time text GENERATED ALWAYS AS (outbox_rfc3339(created_at)) STORED,
     ADD COLUMN IF NOT EXISTS ce_correlationid text GENERATED ALWAYS AS (headers ->> 'ce_correlationid') STORED,

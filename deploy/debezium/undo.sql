@@ -9,6 +9,8 @@ ALTER TABLE outbox
     DROP COLUMN IF EXISTS traceparent,
     DROP COLUMN IF EXISTS ce_correlationid,
     DROP COLUMN IF EXISTS ce_time,
-    DROP COLUMN IF EXISTS ce_source;
+    DROP COLUMN IF EXISTS ce_source,
+    DROP COLUMN IF EXISTS content_type,
+    DROP COLUMN IF EXISTS ce_specversion;
 
 DROP FUNCTION IF EXISTS outbox_rfc3339;
