@@ -58,10 +58,8 @@ def events() -> list[Outgoing]:
 
 
 def on_the_wire(records: Iterable[ConsumerRecord[bytes, bytes]], prefix: str) -> Counter[tuple[Any, ...]]:
-    """Everything that a consumer sees, and the partition, on which the order of a key depends. Headers without their order."""
-    return Counter(
-        (r.topic.removeprefix(prefix), r.partition, r.key, r.value, tuple(sorted(r.headers))) for r in records
-    )
+    """Everything that a consumer sees, and the partition, on which the order of a key depends."""
+    return Counter((r.topic.removeprefix(prefix), r.partition, r.key, r.value, tuple(r.headers)) for r in records)
 
 
 async def tell(bench: Bench, told: Iterable[Outgoing]) -> None:
