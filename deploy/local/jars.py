@@ -58,7 +58,7 @@ def fetch(folder: Path, on_bytes: Progress, lock: Path = LOCK) -> list[Path]:
         tempfile.TemporaryDirectory(prefix="incoming-", dir=folder) as incoming,
         ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool,
     ):
-        downloads = [pool.submit(_download, jar, Path(incoming), folder, on_bytes) for jar in missing]
+        downloads = [pool.submit(_download, jar, Path(incoming), folder, on_bytes, lock) for jar in missing]
         try:
             for download in downloads:
                 download.result()
@@ -66,26 +66,26 @@ def fetch(folder: Path, on_bytes: Progress, lock: Path = LOCK) -> list[Path]:
             pool.shutdown(cancel_futures=True)
             raise
     for jar in jars:
-        _verify(jar, folder / jar.file_name)
+        _verify(jar, folder / jar.file_name, lock)
     return [folder / jar.file_name for jar in jars]
 
 
-def _download(jar: Jar, incoming: Path, folder: Path, on_bytes: Progress) -> None:
+def _download(jar: Jar, incoming: Path, folder: Path, on_bytes: Progress, lock: Path) -> None:
     """Beside its place first, and moved there once whole and verified: a download that was cut off leaves no half jar behind."""
     try:
         file = Path(_maven(incoming, on_bytes).project(*_project(jar)).at_version(_version(jar)).artifact().resolve())
     except (OSError, RuntimeError) as error:
         hint = "is Maven Central reachable? (a mirror goes into ~/.config/jgo.conf: [repositories] central = <url>)"
         raise WrongEnvironment(f"{jar.file_name} could not be downloaded; {hint}") from error
-    _verify(jar, file)
+    _verify(jar, file, lock)
     file.replace(folder / jar.file_name)
 
 
-def _verify(jar: Jar, file: Path) -> None:
+def _verify(jar: Jar, file: Path, lock: Path) -> None:
     found = hashlib.sha256(file.read_bytes()).hexdigest()
     if found != jar.sha256:
         file.unlink()
-        sentence = f"{jar.file_name} is not the file that {LOCK.name} names: SHA-256 {found}, not {jar.sha256}"
+        sentence = f"{jar.file_name} is not the file that {lock.name} names: SHA-256 {found}, not {jar.sha256}"
         raise WrongEnvironment(f"{sentence}. It was removed; the next start downloads it again")
 
 

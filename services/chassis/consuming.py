@@ -30,6 +30,7 @@ from courtside_contracts.topics import FAILURE_HEADERS_MAX_BYTES, RECORD_MAX_BYT
 from services.chassis import inbox
 from services.chassis.attempts import Attempts, CrashLoop
 from services.chassis.breaker import Breaker
+from services.chassis.crash_points import reach
 from services.chassis.kafka import client
 from services.chassis.retrying import Fatal, Ladder, NotTried, Overtaken, Transient, is_database_away, next_hop
 from services.chassis.settings import Settings
@@ -267,12 +268,14 @@ class Pipeline:
         hop = next_hop(record, error, self._ladder, self._unit_of_work.clock.now())
         assert self._forwarder is not None
         topic = self._settings.topic_prefix + hop.topic
+        reach("record.failed")
         try:
             await self._forwarder.send_and_wait(topic, value=record.value, key=record.key, headers=list(hop.headers))
         except KafkaError as failed:
             if not failed.retriable:
                 self._broken.set()
             raise
+        reach("record.forwarded")
         HANDLED.labels(record.topic, "", "dead letter" if hop.topic == self._ladder.dead_letters else "retried").inc()
         # A record that was not tried says nothing new, and an outage turns thousands away.
         shown = None if isinstance(error, NotTried) else error

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,19 +16,18 @@ import orjson
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter
 
 from courtside_contracts.topics import RECORD_MAX_BYTES
-from services.chassis.database import Database, NoDatabase
+from services.chassis.crash_points import reach
 from services.chassis.kafka import client
 from services.chassis.outbox import envelope
+from services.chassis.outbox_queue import Batch, Queue
 from services.chassis.settings import Settings
 from services.chassis.waiting import happens
 
 log = structlog.get_logger()
 
-BATCH = 500
-"""Rows of one transaction: some 200 kB, a few ms of work, and the most that a crash sends again."""
 POLL_SECONDS = 0.1
 """The net under a lost wake-up."""
 STANDBY_SECONDS = 0.5
@@ -37,20 +37,22 @@ LOCK = 0x0C0A_57A1
 CHANNEL = "courtside_outbox"
 GIVE_UP_SECONDS = 5.0
 """How long a relay that was told to stop waits for the broker."""
-CONNECTION = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
-"""No time-out may cut the wait for the broker, but a host that is gone gives up the lock after some 25 s."""
-AGE_SECONDS = 2.0
+BEAT_SECONDS = 0.5
+"""How often a relay that waits for the broker tells the database that it lives."""
+CONNECTION = {
+    "idle_in_transaction_session_timeout": "2000",  # ms; four beats: a relay that is stopped, or its host, gives up the lock
+    "plan_cache_mode": "force_custom_plan",  # a plan made for a few rows would sort a million of them for each batch
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
+"""No time-out cuts the wait for the broker, since a relay that waits beats; one that cannot even do that is cut off.
+See `docs/decisions/0021-the-active-relay.md`."""
 
 PUBLISHED = Counter("courtside_outbox_published_total", "Events that the broker has acknowledged", ["topic"])
-OLDEST_AGE = Gauge("courtside_outbox_oldest_age_seconds", "Age of the oldest event that is not on Kafka yet")
-
-SELECT = """
-SELECT seq, id, aggregatetype, aggregateid, type, payload, headers, created_at
-FROM outbox ORDER BY seq LIMIT $1
-"""
 
 
-AGE = "SELECT extract(epoch FROM clock_timestamp() - created_at) FROM outbox ORDER BY seq LIMIT 1"
+DELETE = "DELETE FROM outbox WHERE seq = ANY($1)"
 
 
 class RelayFailed(Exception):
@@ -62,6 +64,8 @@ class Relay:
     settings: Settings
     dsn: str
     woken: asyncio.Event = field(default_factory=asyncio.Event)
+    acknowledged: list[int] = field(default_factory=list)
+    """Rows that are on Kafka and perhaps still in the outbox, since our session was cut before it could delete them."""
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Publish until told to stop. Comes back by itself from an outage of the database or the broker."""
@@ -97,31 +101,61 @@ class Relay:
         """One connection's life: it listens for wake-ups, and holds the lock batch by batch."""
         name = {"application_name": f"{self.settings.service}-relay"}
         connection = await asyncpg.connect(self.dsn, server_settings=CONNECTION | name)
+        queue = Queue()
         try:
             await connection.add_listener(CHANNEL, lambda *_: self.woken.set())
             while not stopping.is_set():
                 self.woken.clear()
-                sent = await self.publish_batch(connection, producer)
-                if sent is None:
+                batch = await self._publish_batch(connection, producer, queue)
+                if batch is None:
                     await happens(stopping, STANDBY_SECONDS)
-                elif sent < BATCH:
+                elif not batch.is_full:
                     await happens(self.woken, POLL_SECONDS)
         finally:
             connection.terminate()
 
-    async def publish_batch(self, connection: asyncpg.Connection[Any], producer: AIOKafkaProducer) -> int | None:
-        """Send the oldest rows and delete them. How many, or `None` when another relay is at work."""
+    async def _publish_batch(
+        self, connection: asyncpg.Connection[Any], producer: AIOKafkaProducer, queue: Queue
+    ) -> Batch | None:
+        """Send the oldest rows and delete them; `None` when another relay is at work."""
         async with connection.transaction():
             if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK):
                 return None
-            rows = await connection.fetch(SELECT, BATCH)
-            await self._send(producer, rows)
-            await connection.execute("DELETE FROM outbox WHERE seq = ANY($1)", [row["seq"] for row in rows])
-        for row in rows:
+            if self.acknowledged:
+                await connection.execute(DELETE, self.acknowledged)
+            batch = await queue.oldest(connection)
+            if batch.rows:
+                await self._deliver(connection, producer, batch)
+                reach("relay.sent")
+                await connection.execute(DELETE, batch.numbers)
+                reach("relay.deleted")
+                queue.passes(batch)
+        self.acknowledged = []
+        if batch.rows:
+            reach("relay.committed")
+        for row in batch.rows:
             PUBLISHED.labels(row["aggregatetype"]).inc()
-        return len(rows)
+        return batch
 
-    async def _send(self, producer: AIOKafkaProducer, rows: list[asyncpg.Record]) -> None:
+    async def _deliver(self, connection: asyncpg.Connection[Any], producer: AIOKafkaProducer, batch: Batch) -> None:
+        """Until the broker has every row of the batch, whatever becomes of our session meanwhile.
+
+        What the producer has taken it will send; to leave it and begin anew would send everything twice.
+        """
+        reach("relay.read")
+        sending = asyncio.create_task(self._send(producer, batch.rows))
+        try:
+            while not (await asyncio.wait([sending], timeout=BEAT_SECONDS))[0]:
+                await connection.execute("SELECT 1")
+        except asyncio.CancelledError:
+            sending.cancel()
+            raise
+        finally:
+            if not sending.cancelling():
+                await sending
+                self.acknowledged = batch.numbers
+
+    async def _send(self, producer: AIOKafkaProducer, rows: Sequence[asyncpg.Record]) -> None:
         """In order, then all acknowledgements.
 
         Without a time-out of our own: an idempotent batch that we gave up would still be sent, and then once more by us.
@@ -169,19 +203,11 @@ class Relay:
                 log.warning("relay waits for the broker")
                 if await happens(stopping, 1.0):
                     return None
+            except BaseException:  # refused, or cancelled: what was opened is closed
+                await producer.stop()
+                raise
             else:
                 return producer
-
-
-async def measure_age(database: Database) -> None:
-    """Keep the gauge, apart from the relay: it must grow while the relay waits, and in a standby."""
-    while True:
-        try:
-            rows = await database.fetch(AGE)
-            OLDEST_AGE.set(max(0.0, float(rows[0][0])) if rows else 0.0)
-        except (NoDatabase, asyncpg.PostgresError):
-            log.warning("the age of the outbox is not known")
-        await asyncio.sleep(AGE_SECONDS)
 
 
 @dataclass

@@ -18,13 +18,14 @@ import uvloop
 from fastapi import APIRouter
 from pydantic import ValidationError
 
-from services.chassis import health, http, logging, migrations
+from services.chassis import crash_points, health, http, logging, migrations
 from services.chassis.auth import TokenVerifier
 from services.chassis.clock import DatabaseClock
 from services.chassis.consuming import Consumers
 from services.chassis.crons import Cron
 from services.chassis.database import Database
-from services.chassis.relay import Doorbell, Relay, measure_age
+from services.chassis.outbox_lag import measure_lag
+from services.chassis.relay import Doorbell, Relay
 from services.chassis.serving import PortTaken, listen, serve
 from services.chassis.settings import Settings
 from services.chassis.topics import used_by
@@ -84,6 +85,7 @@ def main(
         prefix = read_settings.model_config["env_prefix"]
         wrong = (f"{prefix}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
         sys.exit(_usage("; ".join(wrong), commands))
+    crash_points.refuse(settings.environment)
     logging.configure(settings.service, settings.log_level)
     if role == "migrate":
         migrations.upgrade(settings)
@@ -111,6 +113,7 @@ class Process:
         self.stalled = asyncio.Event()
         self.drained = asyncio.Event()
         self.serves, self.works = role in ("api", "all"), role in ("worker", "all")
+        self.relays = self.works and settings.outbox_relay
 
     async def run(self) -> int:
         """Until SIGTERM, or until a part fails for good. The exit code: 0, or 1 when a part failed or did not drain in time."""
@@ -148,9 +151,10 @@ class Process:
         checks = {
             "database": health.database_check(database),
             "kafka": health.kafka_check(self.settings.kafka_bootstrap),
-            "outbox": health.outbox_check(database),
             "topics": health.Check(topics.verdict, "fail" if self.works else "warn"),
         }
+        if self.settings.outbox_relay:
+            checks["outbox"] = health.outbox_check(database)
         return checks | ({"consumers": health.consumers_check(self.consuming)} if self.works else {})
 
     def _work(self, chassis: Chassis, service: Service) -> Iterator[Part]:
@@ -163,11 +167,11 @@ class Process:
     def _relay(self) -> list[Part]:
         """Told to stop last: what the others finish while they drain still leaves."""
         relay = Relay(self.settings, self.settings.database_url.get_secret_value())
-        return [relay.run(self.drained)] if self.works else []
+        return [relay.run(self.drained)] if self.relays else []
 
     def _aides(self, chassis: Chassis) -> list[Part]:
         aides = [chassis.clock.keep(chassis.database), chassis.doorbell.run()]
-        return [*aides, measure_age(chassis.database)] if self.works else aides
+        return [*aides, measure_lag(chassis.database)] if self.relays else aides
 
     async def _supervise(self, parts: list[Part], relays: list[Part], aides: list[Part]) -> int:
         """A part that fails takes the process with it: a supervisor starts a fresh one. Aides are just ended."""

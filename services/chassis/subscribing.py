@@ -28,6 +28,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.security import BaseSecurity, SASLScram256, SASLScram512
 
+from services.chassis.crash_points import reach
 from services.chassis.waiting import happens
 
 log = structlog.get_logger()
@@ -122,6 +123,7 @@ class Subscription:
         self._began = time.monotonic()
         try:
             await self._handle(records)
+            reach("batch.handled")
         except Exception as error:
             log.warning("batch will be repeated", error=type(error).__name__, records=len(records), exc_info=error)
             await happens(self._stopping, BACKOFF_SECONDS)
@@ -159,6 +161,7 @@ class Subscription:
         if self.consumer is not None and self._seen is not self.consumer:
             self._seen = self.consumer
             _isolate(self.consumer)
+            _announce_commits(self.consumer)
 
 
 def _split(
@@ -234,6 +237,17 @@ def _tell_of_refusal(error: Exception) -> None:
     """FastStream goes on asking; a person must grant the right."""
     if isinstance(error, TopicAuthorizationFailedError | GroupAuthorizationFailedError):
         log.error("the broker refuses this consumer: see `courtside topics acls`", error=str(error))
+
+
+def _announce_commits(consumer: AIOKafkaConsumer) -> None:
+    """FastStream commits after the batch, out of our sight."""
+    commit = consumer.commit
+
+    async def announced(offsets: Any = None) -> None:
+        await commit(offsets)
+        reach("offsets.committed")
+
+    consumer.commit = announced
 
 
 async def _pause_at_fault(consumer: AIOKafkaConsumer, getmany: Any, positions: dict[TopicPartition, int]) -> None:

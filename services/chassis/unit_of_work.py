@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from courtside_contracts.envelope import Event
 from services.chassis import outbox
 from services.chassis.clock import Clock
+from services.chassis.crash_points import reach
 from services.chassis.database import Database
 from services.chassis.outbox import Outgoing
 from services.chassis.retrying import lost_to_another
@@ -55,6 +56,8 @@ class UnitOfWorkFactory:
             # Rows first: an event must find its aggregate's row locked, so that `seq` follows `version`.
             await session.flush()
             await outbox.write(session, work.outgoing)
+            reach("transaction.written")
+        reach("transaction.committed")
         if work.outgoing:
             self.wake_relay()
 

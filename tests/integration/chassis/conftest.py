@@ -220,8 +220,13 @@ async def reader(bootstrap: str, *topics: str, group: str | None = None) -> Asyn
         await consumer.stop()
 
 
-async def until(what: str, look: Callable[[], Awaitable[Any]], enough: Callable[[Any], bool]) -> Any:
-    deadline = asyncio.get_running_loop().time() + GIVE_UP_SECONDS
+async def until(
+    what: str,
+    look: Callable[[], Awaitable[Any]],
+    enough: Callable[[Any], bool],
+    within_seconds: float = GIVE_UP_SECONDS,
+) -> Any:
+    deadline = asyncio.get_running_loop().time() + within_seconds
     while not enough(found := await look()):
         assert asyncio.get_running_loop().time() < deadline, f"{what} did not come: {found}"
         await asyncio.sleep(0.02)

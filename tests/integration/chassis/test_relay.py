@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from prometheus_client import REGISTRY
 from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
@@ -17,7 +19,10 @@ from courtside_contracts.envelope import Envelope
 from courtside_contracts.topics import RECORD_MAX_BYTES
 from services.chassis import relay as relay_module
 from services.chassis.outbox import Outgoing, RecordTooLarge
-from services.chassis.relay import BATCH, CHANNEL, Doorbell, Relay, RelayFailed
+from services.chassis.outbox_lag import measure_lag
+from services.chassis.outbox_queue import BATCH
+from services.chassis.relay import CHANNEL, Doorbell, Relay, RelayFailed
+from services.chassis.service import Process, Service
 from services.chassis.telemetry import tracing
 from services.chassis.unit_of_work import UnitOfWorkFactory
 from tests.integration.chassis.conftest import Bench, Noted, until
@@ -145,7 +150,7 @@ async def test_a_relay_that_dies_between_sending_and_deleting_repeats_and_loses_
 
 
 class DyingRelay(Relay):
-    async def _send(self, producer: Any, rows: list[Any]) -> None:
+    async def _send(self, producer: Any, rows: Sequence[Any]) -> None:
         await super()._send(producer, rows)
         raise RelayFailed
 
@@ -187,3 +192,52 @@ async def test_a_ring_wakes_a_relay_that_would_sleep_for_long(bench: Bench, monk
             async with unit_of_work() as work:
                 work.publish(Noted(name="a", number=number))
             await bench.read(bench.topic, number + 1)
+
+
+async def test_a_topic_that_is_not_there_yet_is_waited_for(bench: Bench) -> None:
+    topic = f"{bench.settings.topic_prefix}made.later"
+    async with bench.unit_of_work() as work:
+        work.outgoing.append(Outgoing(uuid7(), "made.later", "k", "test.noted.v1", "/test", b"{}", datetime.now(UTC)))
+    async with relaying(bench) as task:
+        admin = AIOKafkaAdminClient(bootstrap_servers=bench.settings.kafka_bootstrap)
+        await admin.start()
+        await until("a relay that waits", lambda: held_seconds(bench), lambda seconds: seconds > 1)
+        await admin.create_topics([NewTopic(topic, num_partitions=1, replication_factor=1)])
+        await admin.close()
+        (record,) = await bench.read(topic, 1)
+        assert not task.done()
+    assert record.value == b"{}"
+
+
+async def held_seconds(bench: Bench) -> float:
+    held = """
+        SELECT coalesce(max(extract(epoch FROM clock_timestamp() - xact_start)), 0) FROM pg_stat_activity
+        WHERE application_name = 'payments-relay' AND datname = current_database()
+    """
+    async with bench.database.engine.connect() as connection:
+        return float((await connection.execute(text(held))).scalar_one())
+
+
+async def test_lag_is_told_in_events_and_in_seconds(bench: Bench) -> None:
+    async def told() -> tuple[float | None, float | None]:
+        names = ("courtside_outbox_waiting_events", "courtside_outbox_oldest_age_seconds")
+        waiting_events, age = (REGISTRY.get_sample_value(name) for name in names)
+        return waiting_events, age
+
+    long_ago = datetime.now(UTC) - timedelta(minutes=5)
+    async with bench.unit_of_work() as work:
+        for _ in range(7):
+            work.outgoing.append(Outgoing(uuid7(), "booking.events", "k", "test.noted.v1", "/test", b"{}", long_ago))
+    measuring = asyncio.create_task(measure_lag(bench.database))
+    try:
+        await until("seven events, five minutes", told, lambda lag: lag[0] == 7 and 300 <= (lag[1] or 0) < 360)
+        async with relaying(bench):
+            await until("no lag", told, lambda lag: lag == (0, 0))
+    finally:
+        measuring.cancel()
+
+
+async def test_a_worker_beside_debezium_runs_no_relay(bench: Bench) -> None:
+    beside_debezium = bench.settings.model_copy(update={"outbox_relay": False})
+    assert Process(bench.settings, lambda _: Service("Test"), "worker").relays
+    assert not Process(beside_debezium, lambda _: Service("Test"), "worker").relays

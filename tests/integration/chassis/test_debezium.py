@@ -1,0 +1,208 @@
+"""Debezium in place of the relay, in a Kafka Connect worker: what either puts on the wire is the same."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import httpx
+import pytest
+from aiokafka import ConsumerRecord
+from uuid_utils.compat import uuid7
+
+from courtside_contracts.topics import BOOKING_EVENTS, RECORD_MAX_BYTES, USER_PROFILES
+from deploy.debezium import jars
+from deploy.local import jars as broker_jars
+from deploy.local.processes import Part
+from services.chassis.outbox import OVERHEAD_BYTES, Outgoing
+from tests.integration.chassis.conftest import Bench, Noted, reader, until
+from tests.integration.chassis.test_relay import relaying, waiting
+from tests.programs import REPOSITORY, free_port
+from tests.stack import TestStack
+
+DEBEZIUM = REPOSITORY / "deploy" / "debezium"
+STARTED_WITHIN_SECONDS, SENT_WITHIN_SECONDS = 90.0, 90.0
+"""A Java program that has just been started, on a machine that is busy with other things."""
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+A_ROUND_SECOND = datetime(2026, 3, 29, 1, 0, tzinfo=UTC)
+A_MICROSECOND_LATER = A_ROUND_SECOND.replace(microsecond=10)
+
+
+def outgoing(key: str, payload: bytes | None, topic: str = BOOKING_EVENTS.name, **changes: Any) -> Outgoing:
+    told = {"time": A_MICROSECOND_LATER, "traceparent": None, "correlation_id": None} | changes
+    return Outgoing(uuid7(), topic, key, "test.noted.v1", "/test", payload, **told)
+
+
+def events() -> list[Outgoing]:
+    """Each kind that there is, once."""
+    return [
+        outgoing("plain", b'{"number": 1}'),
+        outgoing("traced", b'{"number":2}', traceparent=TRACEPARENT, correlation_id="request-7"),
+        outgoing("only traced", b"{}", traceparent=TRACEPARENT),
+        outgoing("only correlated", b"{}", correlation_id="request-8 \u00fc", time=A_ROUND_SECOND),
+        outgoing("forgotten", None, USER_PROFILES.name),
+        outgoing("M\u00fcller \u6c38", '{"name":"J\u00f6rg \\u00fc"}'.encode()),
+        outgoing("not text", b"\xff\x00 as received"),
+        outgoing("blank", b" "),
+        outgoing("large", b"x" * (RECORD_MAX_BYTES - OVERHEAD_BYTES)),
+    ]
+
+
+def on_the_wire(records: Iterable[ConsumerRecord[bytes, bytes]], prefix: str) -> Counter[tuple[Any, ...]]:
+    """Everything that a consumer sees, and the partition, on which the order of a key depends."""
+    return Counter((r.topic.removeprefix(prefix), r.partition, r.key, r.value, tuple(r.headers)) for r in records)
+
+
+async def tell(bench: Bench, told: Iterable[Outgoing]) -> None:
+    async with bench.unit_of_work() as work:
+        work.outgoing.extend(told)
+
+
+async def prepare(bench: Bench, stack: TestStack) -> None:
+    superuser = await stack.postgres.connect()
+    await superuser.execute("ALTER ROLE payments REPLICATION")
+    await superuser.close()
+    await run_script(bench, "prepare.sql")
+
+
+async def run_script(bench: Bench, name: str) -> None:
+    connection = await asyncpg.connect(bench.settings.database_url.get_secret_value())
+    await connection.execute((DEBEZIUM / name).read_text())
+    await connection.close()
+
+
+@asynccontextmanager
+async def debezium(bench: Bench, stack: TestStack, offsets: Path) -> AsyncIterator[None]:
+    """A Connect worker whose connector runs."""
+    url, port = urlsplit(bench.settings.database_url.get_secret_value()), free_port()
+    name = url.path.removeprefix("/")
+    environment = {
+        "OUTBOX_KAFKA_BOOTSTRAP": bench.settings.kafka_bootstrap,
+        "OUTBOX_TOPIC_PREFIX": bench.settings.topic_prefix,
+        "OUTBOX_OFFSETS_FILE": str(offsets),
+        "OUTBOX_CONNECT_PORT": str(port),
+        "OUTBOX_HOST": str(url.hostname),
+        "OUTBOX_PORT": str(url.port),
+        "OUTBOX_DATABASE": name,
+        "OUTBOX_USER": str(url.username),
+        "OUTBOX_PASSWORD": str(url.password),
+    }
+    status = f"http://127.0.0.1:{port}/connectors/outbox/status"
+    part = Part("debezium", (sys.executable, "-m", "deploy.debezium"), environment, f"http://127.0.0.1:{port}/")
+    stack.processes.start(part)
+    try:
+        await stack.processes.until_ready(part)
+        async with httpx.AsyncClient(trust_env=False) as client:
+
+            async def states() -> list[str]:
+                answer = (await client.get(status)).json()
+                return [task["state"] for task in answer.get("tasks", [])]
+
+            await until("a running task", states, lambda found: found == ["RUNNING"], STARTED_WITHIN_SECONDS)
+        yield
+    finally:
+        await stack.processes.stop("debezium")
+
+
+def test_the_lock_holds_what_the_code_names_and_nothing_that_the_broker_has() -> None:
+    locked = {jar.coordinate for jar in broker_jars.locked(jars.LOCK)}
+    assert {jars.CONNECT, jars.DEBEZIUM} <= locked
+    brokers = {jars.artifact_of(jar.coordinate) for jar in broker_jars.locked()}
+    assert not brokers & {jars.artifact_of(coordinate) for coordinate in locked}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+async def test_relay_and_debezium_put_the_same_on_the_wire(bench: Bench, stack: TestStack, tmp_path: Path) -> None:
+    prefix, told = bench.settings.topic_prefix, events()
+    topics = [prefix + BOOKING_EVENTS.name, prefix + USER_PROFILES.name]
+    await prepare(bench, stack)
+    await tell(bench, told)
+    async with relaying(bench):
+        await until("an empty outbox", lambda: waiting(bench), lambda count: count == 0)
+    by_relay = on_the_wire(await read(bench, topics, len(told)), prefix)
+    snapshot, stream = told[::2], told[1::2]
+    await tell(bench, snapshot)
+    async with debezium(bench, stack, tmp_path / "offsets"):
+        await tell(bench, stream)
+        both = on_the_wire(await read(bench, topics, 2 * len(told)), prefix)
+    assert len(by_relay) == len(told)
+    assert both - by_relay == by_relay
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+async def test_a_switch_to_debezium_and_back_loses_nothing_and_keeps_the_order(
+    bench: Bench, stack: TestStack, tmp_path: Path
+) -> None:
+    await prepare(bench, stack)
+    async with writing(bench) as written:
+        async with relaying(bench):
+            await until_on_topic(bench, written)
+        async with debezium(bench, stack, tmp_path / "offsets"):
+            await until_on_topic(bench, written)
+        async with relaying(bench):
+            await until_on_topic(bench, written)
+    async with relaying(bench):
+        await until("an empty outbox", lambda: waiting(bench), lambda count: count == 0)
+    await run_script(bench, "undo.sql")
+    records = await bench.read(bench.topic, len(written))
+    numbers = [Noted.model_validate_json(record.value or b"").number for record in records]
+    assert list(dict.fromkeys(numbers)) == written
+
+
+@asynccontextmanager
+async def writing(bench: Bench) -> AsyncIterator[list[int]]:
+    """One event after the other, all of one booking, until the block ends. Yields the numbers of those that are committed."""
+    written: list[int] = []
+
+    async def write() -> None:
+        for number in count():
+            async with bench.unit_of_work() as work:
+                work.publish(Noted(name="a", number=number))
+            written.append(number)
+            await asyncio.sleep(0.01)
+
+    task = asyncio.create_task(write())
+    try:
+        yield written
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def until_on_topic(bench: Bench, written: list[int]) -> None:
+    """What is committed from now on comes through, so whoever carries it now is at work."""
+    wanted = len(written) + 20
+
+    async with reader(bench.settings.kafka_bootstrap, bench.topic) as consumer:
+        seen: set[bytes] = set()
+
+        async def look() -> int:
+            batches = await consumer.getmany(timeout_ms=100)
+            seen.update(record.value for batch in batches.values() for record in batch)
+            return len(seen)
+
+        await until(f"event {wanted}", look, lambda found: found >= wanted, SENT_WITHIN_SECONDS)
+
+
+async def read(bench: Bench, topics: list[str], wanted: int) -> list[ConsumerRecord[bytes, bytes]]:
+    async with reader(bench.settings.kafka_bootstrap, *topics) as consumer:
+        found: list[ConsumerRecord[bytes, bytes]] = []
+
+        async def more() -> int:
+            batches = await consumer.getmany(timeout_ms=200)
+            found.extend(record for batch in batches.values() for record in batch)
+            return len(found)
+
+        await until(f"{wanted} records", more, lambda seen: seen >= wanted, SENT_WITHIN_SECONDS)
+        return found
