@@ -10,9 +10,10 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import Response
+from fastapi import Header, Response
 from pydantic import BaseModel
 from sqlalchemy import (
     Column,
@@ -53,6 +54,18 @@ idempotency_keys = Table(
     Column("created_at", DateTime(timezone=True), nullable=False),
     Index("idempotency_keys_by_created_at", "created_at"),
 )
+
+
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        description="Send the same key to repeat a request safely: the first answer comes again for 24 hours.",
+    ),
+]
+"""How a route asks for it."""
 
 
 class IdempotencyKeyReused(problems.Invalid):

@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
 from services.chassis.consuming import LANES, Consumers, ForwarderFailed, Pipeline
+from services.chassis.dead_letters import consumers as desk
 from services.chassis.retrying import Ladder
 from services.chassis.settings import Settings
 from services.chassis.subscribing import Subscription, make_broker
@@ -37,6 +38,7 @@ async def consume(
         pipeline = Pipeline(settings, consumers, unit_of_work, ladder)
         broker = make_broker(settings.kafka_bootstrap, settings.service)
         _subscribe(broker, settings, consumers, pipeline, ladder, stopping)
+        _mirror(broker, settings, unit_of_work, ladder, stopping)
         try:
             await pipeline.start()
             await broker.start()
@@ -81,3 +83,16 @@ def _subscribe(
         Subscription(
             broker, [name], name, pipeline.handle_batch, stopping=stopping, max_records=max_records, delay=tier.delay
         )
+
+
+def _mirror(
+    broker: KafkaBroker,
+    settings: Settings,
+    unit_of_work: UnitOfWorkFactory,
+    ladder: Ladder,
+    stopping: asyncio.Event,
+) -> None:
+    """The service's dead letters into its database: in a group of its own too, named like the topic."""
+    name = settings.topic_prefix + ladder.dead_letters
+    mirror = desk.Mirror(unit_of_work, settings.topic_prefix)
+    Subscription(broker, [name], name, mirror.handle_batch, stopping=stopping, max_records=desk.BATCH)

@@ -31,7 +31,6 @@ from services.booking.blocked_slots.representation import (
     block_out,
     represent,
 )
-from services.booking.bookings.api import Key
 from services.booking.bookings.queries import in_the_way
 from services.booking.dependencies import CatalogueOf, ChassisOf, KnownUsersOf
 from services.booking.users.domain import EmailBelongsToAnotherUser, StaffOnly, UserErased
@@ -41,7 +40,7 @@ from services.booking.venues.queries import CourtNotFound, VenueNotFound
 from services.chassis import limits, problems
 from services.chassis.auth import Caller
 from services.chassis.cursors import CursorNotValid
-from services.chassis.idempotency import Answer, IdempotencyKey, IdempotencyKeyReused, once
+from services.chassis.idempotency import Answer, IdempotencyKey, IdempotencyKeyReused, Key, once
 from services.chassis.unit_of_work import UnitOfWork
 
 router = APIRouter(

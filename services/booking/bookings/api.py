@@ -40,7 +40,7 @@ from services.chassis import limits, problems
 from services.chassis.auth import Caller
 from services.chassis.cursors import CursorNotValid
 from services.chassis.etags import matches
-from services.chassis.idempotency import Answer, IdempotencyKey, IdempotencyKeyReused, once, replay
+from services.chassis.idempotency import Answer, IdempotencyKey, IdempotencyKeyReused, Key, once, replay
 from services.chassis.problems import Problem
 from services.chassis.unit_of_work import UnitOfWork
 
@@ -105,15 +105,6 @@ class RescheduleIn(BaseModel):
     starts_at: Rfc3339 = Field(description="RFC 3339 with an offset", examples=["2026-11-29T18:30:00+01:00"])
 
 
-Key = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=255,
-        description="Send the same key to repeat a request safely: the first answer comes again for 24 hours.",
-    ),
-]
 IfNoneMatch = Annotated[
     str | None, Header(alias="If-None-Match", description="The ETag that you have: 304 while it is current.")
 ]

@@ -18,7 +18,6 @@ from services.booking.blocked_slots.domain import (
     EndsBeforeItStarts,
     check_interval,
 )
-from services.booking.bookings.api import Key
 from services.booking.closures import mutations, queries
 from services.booking.closures.domain import LONGEST, Closure, ClosureNotFound, State
 from services.booking.dependencies import CatalogueOf, ChassisOf, KnownUsersOf
@@ -28,7 +27,7 @@ from services.booking.venues.domain import Venue
 from services.booking.venues.queries import Catalogue, VenueNotFound
 from services.chassis import limits, problems
 from services.chassis.auth import Caller
-from services.chassis.idempotency import Answer, IdempotencyKey, IdempotencyKeyReused, once
+from services.chassis.idempotency import Answer, IdempotencyKey, IdempotencyKeyReused, Key, once
 from services.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
 log = structlog.get_logger()
