@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +18,7 @@ from deploy.local.errors import WrongEnvironment
 app = typer.Typer(
     no_args_is_help=True, help="What could not be handled: look at it, send it again, mend it, discard it."
 )
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 200)  # a pipe has no width, and an id is not to be cut
 
 
 ServiceOption = Annotated[Service, typer.Option("--service", "-s", help="Whose dead letters.")]
@@ -189,7 +190,7 @@ def _show(answer: dict[str, Any], as_json: bool, columns: tuple[str, ...], rows:
     for name in columns:
         table.add_column(name, no_wrap=name == "id")  # an id is copied
     for row in rows:
-        table.add_row(*("" if row[name] is None else str(row[name]) for name in columns))
+        table.add_row(*("" if row[name] is None else str(row[name]).replace("\n", " ") for name in columns))
     console.print(table)
 
 

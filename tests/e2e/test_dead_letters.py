@@ -50,8 +50,9 @@ async def until(
     system: System, enough: Callable[[list[dict[str, Any]]], bool], *arguments: str
 ) -> list[dict[str, Any]]:
     async with asyncio.timeout(GIVE_UP_SECONDS):
-        while not enough(found := (await answered(system, *arguments))["items"]):
-            continue
+        found: list[dict[str, Any]] = (await answered(system, *arguments))["items"]
+        while not enough(found):
+            found = (await answered(system, *arguments))["items"]
     return found
 
 

@@ -161,7 +161,7 @@ async def _open(work: UnitOfWork, letter_id: UUID) -> Letter:
     if letter.state != "open":
         successor = await queries.successor_of(work.session, letter_id)
         raise DeadLetterDecided(
-            f"This dead letter is {letter.state.replace('_', ' ')}: it was decided about before.",
+            f"This dead letter was decided about before: {letter.state.replace('_', ' ')}.",
             state=letter.state,
             successor_id=successor and str(successor),
         )

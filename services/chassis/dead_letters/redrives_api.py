@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-import orjson
 from fastapi import Response
 from pydantic import ConfigDict
 
@@ -56,5 +55,5 @@ async def halt_redrive(redrive_id: UUID, body: BecauseIn, decider: DeciderOf) ->
 async def _answer(work: UnitOfWork, redrive_id: UUID, status: int) -> Answer:
     row = await queries.find_redrive(work.session, redrive_id)
     assert row is not None, "this transaction made or locked it"
-    told = orjson.dumps(shown.redrive(row, await queries.outcomes(work.session, redrive_id)))
-    return Answer(status, told, {"Location": f"{PREFIX}/redrives/{redrive_id}"})
+    told = shown.RedriveOut.model_validate(shown.redrive(row, await queries.outcomes(work.session, redrive_id)))
+    return Answer(status, told.model_dump_json().encode(), {"Location": f"{PREFIX}/redrives/{redrive_id}"})

@@ -44,6 +44,10 @@ async def poison(bench: Bench) -> None:
         await bench.send(value, headers, key=key)
 
 
+def _spot(record: Record) -> bytes:
+    return first_headers(record.headers)["x-original-offset"]
+
+
 def headers_of(shown: dict[str, Any]) -> list[tuple[str, bytes | None]]:
     return [(header["name"], bytes_of(header)) for header in shown["headers"]]
 
@@ -77,19 +81,18 @@ async def test_redriven_poison_travels_byte_for_byte_and_dies_again_as_a_letter_
         first = await desk.until_letters(len(ALL_POISON))
         for letter in first:
             assert (await desk.ask("POST", f"/{letter['id']}/redrive", BECAUSE)).status_code == 202
+        await desk.until_letters(len(ALL_POISON), state="died_again")
         again = await desk.until_letters(len(ALL_POISON))
-        while {letter["predecessor_id"] for letter in again} != {letter["id"] for letter in first}:
-            again = await desk.until_letters(len(ALL_POISON))
         dead = await desk.bench.read(desk.bench.dead_letters, 2 * len(ALL_POISON))
         sent = await desk.bench.read(f"{desk.bench.settings.topic_prefix}payments.retry.5s", len(ALL_POISON))
-    died = {record.value: record for record in dead if not first_headers(record.headers).get("x-redriven-from")}
+    died = {_spot(record): record for record in dead if "x-redriven-from" not in first_headers(record.headers)}
+    assert {_spot(record) for record in sent} == died.keys()
     for record in sent:
-        before = died[record.value] if record.value != b"{}" else None
-        told = first_headers(record.headers)
+        before, told = died[_spot(record)], first_headers(record.headers)
+        assert (record.key, record.value) == (before.key, before.value)
+        assert record.headers[:-2] == tuple(header for header in before.headers if header[0] != "x-attempt")
         assert told["x-redrive-count"] == b"1"
-        if before:
-            assert record.key == before.key
-            assert record.headers[:-2] == tuple(header for header in before.headers if header[0] != "x-attempt")
+    assert {letter["predecessor_id"] for letter in again} == {letter["id"] for letter in first}
     old = await desk.show(first[0])
     assert (old["state"], len(old["history"])) == ("died_again", 2)
     refused = await desk.ask("POST", f"/{old['id']}/redrive", BECAUSE)
