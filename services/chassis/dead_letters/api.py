@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from services.chassis import auth, limits
 from services.chassis.auth import AdminOnly
@@ -22,12 +23,18 @@ from services.chassis.problems import Problem, TooManyRequests, responses
 from services.chassis.unit_of_work import UnitOfWork
 
 
+def _sendable(value: dict[str, Any]) -> dict[str, Any]:
+    """Python reads more than JSON can say: numbers that are none, and halves of characters."""
+    json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    return value
+
+
 class EditIn(BecauseIn):
     """`value` replaces the old one. `type` is for a letter whose own cannot be read, or was wrong."""
 
     model_config = ConfigDict(extra="forbid", title="EditDeadLetter")
 
-    value: dict[str, Any]
+    value: Annotated[dict[str, Any], AfterValidator(_sendable)]
     type: Name | None = Field(default=None, examples=["booking.held.v1"])
 
 

@@ -169,8 +169,8 @@ async def _open(work: UnitOfWork, letter_id: UUID) -> Letter:
 
 
 def _validated(kind: type[Event], value: dict[str, Any]) -> bytes:
+    body = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
     try:
-        body = json.dumps(value, allow_nan=False, separators=(",", ":"))
         kind.model_validate_json(body)
     except ValidationError as error:
         errors = [
@@ -178,6 +178,4 @@ def _validated(kind: type[Event], value: dict[str, Any]) -> bytes:
             for found in error.errors(include_input=False, include_url=False)
         ]
         raise EventNotValid(f"The new value is no {kind.type}.", errors=errors) from error
-    except (ValueError, RecursionError) as error:
-        raise EventNotValid("The new value is no JSON that can be sent.", errors=[]) from error
-    return body.encode()
+    return body

@@ -164,9 +164,11 @@ def redrive(row: AnyRow, outcomes: Mapping[str, int]) -> dict[str, Any]:
 
 def as_far_as_it_can_be(value: bytes | None) -> dict[str, Any]:
     try:
-        return {"encoding": "json", "data": orjson.loads(value or b"")}
-    except orjson.JSONDecodeError:
+        data = orjson.loads(value or b"")
+        orjson.dumps([[[[data]]]])  # what is nested too deeply to be written again, inside the answer, is shown as text
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         return text_or_base64(value)
+    return {"encoding": "json", "data": data}
 
 
 def text_or_base64(value: bytes | None) -> dict[str, Any]:

@@ -29,7 +29,12 @@ from tests.integration.chassis.test_consuming import GOOD, POISON
 
 STRANGE = (*GOOD, ("x-strange", b"\xff\xfe"), ("x-strange", b"again"), ("x-none", None), ("x-\0", b"\0"))
 """Twice the same name, a null value, a NUL: all that Kafka carries and a database does not."""
-ALL_POISON = {**POISON, "strange headers": (b"\xff\0", b"\xfe\0", list(STRANGE))}
+ALL_POISON = {
+    **POISON,
+    "strange headers": (b"\xff\0", b"\xfe\0", list(STRANGE)),
+    "a depth that no answer has": (b"[" * 300 + b"]" * 300, b"k", list(GOOD)),
+}
+AGAIN = {"Idempotency-Key": "again"}
 LETTER_BY_LETTER = {"limit": 1}
 
 
@@ -158,7 +163,8 @@ async def test_poison_that_is_edited_becomes_a_new_event_that_names_its_cause(de
     ("change", "code"),
     [
         ({"value": {"name": "a", "number": "many"}}, "event-not-valid"),
-        ({"value": {"name": "\ud800", "number": 1}}, "event-not-valid"),
+        ({"value": {"name": "\ud800", "number": 1}}, "request-not-valid"),
+        ({"value": {"name": "a", "number": float("inf")}}, "request-not-valid"),
         ({"value": {}, "type": "court.repainted.v1"}, "type-not-handled"),
         ({"value": []}, "request-not-valid"),
         ({"value": {"name": "a", "number": 1}, "reason": ""}, "request-not-valid"),
@@ -168,7 +174,7 @@ async def test_poison_that_is_edited_becomes_a_new_event_that_names_its_cause(de
 async def test_an_edit_that_is_no_event_changes_nothing(desk: DeskBench, change: dict[str, Any], code: str) -> None:
     async with desk.at_work():
         (letter,) = await desk.die(1)
-    refused = await desk.ask("POST", f"/{letter['id']}/edit", {**BECAUSE, **change})
+    refused = await desk.ask("POST", f"/{letter['id']}/edit", {**BECAUSE, **change}, headers=AGAIN)
     assert (refused.status_code, refused.json()["code"]) == (422, code)
     assert (await desk.show(letter))["state"] == "open"
     assert await desk.actions() == []
