@@ -10,12 +10,15 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from aiokafka import AIOKafkaProducer
 
 from courtside_contracts.envelope import Envelope
 from courtside_contracts.payment import PaymentSucceeded
 from deploy.local.environment import Ports, port_variable
 from tests.e2e.conftest import System
+
+pytestmark = pytest.mark.slow  # each word of the command is a process of its own, and a redrive waits for its tier
 
 GIVE_UP_SECONDS = 60
 BECAUSE = ("--reason", "a sender's test")
