@@ -8,6 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from deploy import dead_letters
 from deploy.demo import demo
 from deploy.local.commands import down, logs, reset, status, up
 from deploy.local.errors import PartFailed, Trouble, WrongEnvironment
@@ -42,6 +43,7 @@ app = typer.Typer(
 for verb in (up, down, reset, logs, status, demo, token, seed):
     app.command()(verb)
 app.add_typer(topics, name="topics")
+app.add_typer(dead_letters.app, name="dead-letters")
 
 if __name__ == "__main__":
     app()

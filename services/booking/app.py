@@ -18,18 +18,21 @@ from services.booking.closures import mutations as closing
 from services.booking.settings import BookingSettings
 from services.booking.users import api as users
 from services.booking.users import staff_api as staff
+from services.booking.users.domain import UserErased
 from services.booking.users.mutations import KnownUsers
 from services.booking.venues.queries import Catalogue
 from services.chassis import http, limits
 from services.chassis.consuming import Consumers
 from services.chassis.crons import Cron
+from services.chassis.dead_letters import api as dead_letters
 from services.chassis.idempotency import PURGE_BATCH, purge
 from services.chassis.service import Chassis, Service
 
 TITLE = "Courtside booking"
 BOOKINGS = (reading.router, bookings.router, calendars.by_user, calendars.by_token)
 PEOPLE, CLUB = (users.router, staff.router), (blocked_slots.router, closures.router)
-ROUTERS = (availability.router, *BOOKINGS, *PEOPLE, *CLUB)
+OPERATORS = (dead_letters.router(staff.admin, UserErased),)
+ROUTERS = (availability.router, *BOOKINGS, *PEOPLE, *CLUB, *OPERATORS)
 
 
 def build(chassis: Chassis) -> Service:

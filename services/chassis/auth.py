@@ -36,6 +36,10 @@ class KeysAway(problems.Unavailable):
     """Nobody's token can be checked now; it may well be valid."""
 
 
+class AdminOnly(problems.Forbidden):
+    """Only admins may do that."""
+
+
 class Principal(BaseModel):
     """Who a valid token speaks for. `sub` is the user's id for ever; the rest may change from token to token."""
 
@@ -118,3 +122,9 @@ async def perhaps_authenticated(
 
 Caller = Annotated[Principal, Depends(authenticated)]
 PerhapsCaller = Annotated[Principal | None, Depends(perhaps_authenticated)]
+
+
+async def admin(caller: Caller) -> None:
+    """For routes of those who run the service. The role is the token's: the identity provider can take it away."""
+    if caller.role != "admin":
+        raise AdminOnly("Only an admin may do this.")

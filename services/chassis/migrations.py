@@ -13,10 +13,11 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from services.chassis import attempts, inbox, outbox
 from services.chassis.database import CHASSIS
+from services.chassis.dead_letters import tables as desk
 from services.chassis.settings import Settings
 
 SERVICES = Path(__file__).parents[1]
-COMMON = (attempts.delivery_attempts, inbox.inbox, outbox.outbox)
+COMMON = (attempts.delivery_attempts, inbox.inbox, outbox.outbox, desk.dead_letters)
 """Tables of the chassis that every service has; to name them here is to know them."""
 LOCK_TIMEOUT_MS = 4_000
 """A migration that cannot have its lock gives up, rather than queue everyone behind it."""

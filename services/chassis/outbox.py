@@ -12,20 +12,27 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy import BigInteger, Column, DateTime, Identity, LargeBinary, Table, Text, Uuid, insert
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from courtside_contracts.envelope import Envelope, Event
-from courtside_contracts.topics import RECORD_MAX_BYTES
+from courtside_contracts.topics import FAILURE_HEADERS_MAX_BYTES, RECORD_MAX_BYTES
 from services.chassis.database import CHASSIS
 from services.chassis.telemetry import current_correlation_id, current_traceparent
+from services.chassis.verbatim import RawHeaders, Verbatim
 
 EventKind = type[Event]
 
 OVERHEAD_BYTES = 4_096
 """Room for the key, the headers and the batch's own fields beside the value."""
+VERBATIM_MAX_BYTES = RECORD_MAX_BYTES + FAILURE_HEADERS_MAX_BYTES - OVERHEAD_BYTES
+"""Of value, key and headers together, when they are sent as they are: to a retry topic, which takes so much."""
+
+VERBATIM = "verbatim"
+"""The member of `headers` that holds key and headers of a record that is sent as it is."""
 
 outbox = Table(
     "outbox",
@@ -48,7 +55,10 @@ class RecordTooLarge(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One record to be published: an event, or bytes that someone else wrote (`payload=None` is a tombstone)."""
+    """One record to be published: an event, or bytes that someone else wrote (`payload=None` is a tombstone).
+
+    With `verbatim`, its key and headers go out in place of those that the other fields would make.
+    """
 
     id: UUID
     topic: str
@@ -59,6 +69,7 @@ class Outgoing:
     time: datetime
     traceparent: str | None = field(default_factory=current_traceparent)
     correlation_id: str | None = field(default_factory=current_correlation_id)
+    verbatim: Verbatim | None = None
 
     @classmethod
     def of(cls, event: Event, now: datetime) -> Outgoing:
@@ -72,12 +83,17 @@ class Outgoing:
 
     def headers(self) -> dict[str, str]:
         """What the relay cannot tell from the other columns."""
+        if self.verbatim:
+            return {"ce_source": self.source, VERBATIM: self.verbatim.packed()}
         optional = {"ce_correlationid": self.correlation_id, "traceparent": self.traceparent}
         return {"ce_source": self.source} | {name: value for name, value in optional.items() if value}
 
     def row(self) -> dict[str, Any]:
-        if self.payload is not None and len(self.payload) > RECORD_MAX_BYTES - OVERHEAD_BYTES:
-            raise RecordTooLarge(f"{self.type} has {len(self.payload)} bytes")
+        size, limit = len(self.payload or b""), RECORD_MAX_BYTES - OVERHEAD_BYTES
+        if self.verbatim:
+            size, limit = size + self.verbatim.size_bytes, VERBATIM_MAX_BYTES
+        if size > limit:
+            raise RecordTooLarge(f"{self.type} has {size} bytes")
         return {
             "id": self.id,
             "aggregatetype": self.topic,
@@ -106,3 +122,20 @@ def envelope(*, id: UUID, type: str, aggregateid: str, headers: dict[str, str], 
         traceparent=headers.get("traceparent"),
         correlation_id=headers.get("ce_correlationid"),
     )
+
+
+def on_the_wire(
+    *,
+    id: UUID,  # noqa: A002
+    type: str,  # noqa: A002
+    aggregateid: str,
+    headers: str,
+    created_at: datetime,
+) -> tuple[bytes | None, RawHeaders]:
+    """Key and headers of a row's record. `headers` is the column's JSON."""
+    told = orjson.loads(headers)
+    if VERBATIM in told:
+        verbatim = Verbatim.unpacked(told[VERBATIM])
+        return verbatim.key, verbatim.headers
+    attributes = envelope(id=id, type=type, aggregateid=aggregateid, headers=told, created_at=created_at)
+    return aggregateid.encode(), attributes.headers()

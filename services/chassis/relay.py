@@ -12,16 +12,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
-import orjson
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError
 from prometheus_client import Counter
 
-from courtside_contracts.topics import RECORD_MAX_BYTES
+from courtside_contracts.topics import FAILURE_HEADERS_MAX_BYTES, RECORD_MAX_BYTES
 from services.chassis.crash_points import reach
 from services.chassis.kafka import client
-from services.chassis.outbox import envelope
+from services.chassis.outbox import on_the_wire
 from services.chassis.outbox_queue import Batch, Queue
 from services.chassis.settings import Settings
 from services.chassis.waiting import happens
@@ -167,18 +166,18 @@ class Relay:
             raise RelayFailed(type(error).__name__) from error
 
     async def _enqueue(self, producer: AIOKafkaProducer, row: asyncpg.Record) -> asyncio.Future[Any]:
-        attributes = envelope(
+        topic = self.settings.topic_prefix + row["aggregatetype"]
+        key, headers = on_the_wire(
             id=row["id"],
             type=row["type"],
             aggregateid=row["aggregateid"],
-            headers=orjson.loads(row["headers"]),
+            headers=row["headers"],
             created_at=row["created_at"],
         )
-        topic, key = self.settings.topic_prefix + row["aggregatetype"], row["aggregateid"].encode()
         while True:
             try:
                 acknowledged: asyncio.Future[Any] = await producer.send(
-                    topic, value=row["payload"], key=key, headers=list(attributes.headers())
+                    topic, value=row["payload"], key=key, headers=list(headers)
                 )
             except KafkaError as error:  # not queued: no metadata of the topic yet, or the buffer is full
                 if not error.retriable:
@@ -193,7 +192,8 @@ class Relay:
                 **client(self.settings),
                 client_id=f"{self.settings.service}-relay",
                 enable_idempotence=True,
-                max_request_size=RECORD_MAX_BYTES,
+                max_request_size=RECORD_MAX_BYTES
+                + FAILURE_HEADERS_MAX_BYTES,  # a redriven record has those of its failure
                 max_batch_size=131_072,  # some 300 events: a batch of ours is two or three requests
             )
             try:

@@ -101,7 +101,7 @@ class Hop:
 def next_hop(record: ConsumerRecord[bytes, bytes], error: Exception, ladder: Ladder, now: datetime) -> Hop:
     """Pure. Key and value travel as they were received; only the headers of the failure are added or renewed."""
     tried = not isinstance(error, NotTried)
-    attempt = _attempt(record) + tried
+    attempt = attempt_of(record) + tried
     tier = _tier(attempt, error, ladder) if tried else ladder.waiting_room
     topic = ladder.topic(tier) if tier else ladder.dead_letters
     return Hop(topic, _with_failure(record, error, attempt, now))
@@ -146,7 +146,7 @@ def _sqlstate(error: BaseException) -> str:
     return str(getattr(original, "sqlstate", None) or "")
 
 
-def _attempt(record: ConsumerRecord[bytes, bytes]) -> int:
+def attempt_of(record: ConsumerRecord[bytes, bytes]) -> int:
     """How often this record has failed so far. A header that is no number counts as none: it is not ours."""
     value = first_headers(record.headers).get("x-attempt", b"0")
     return int(value) if value.isdigit() and len(value) < 6 else 0  # noqa: PLR2004 - five digits: far past any ladder

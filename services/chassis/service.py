@@ -24,6 +24,9 @@ from services.chassis.clock import DatabaseClock
 from services.chassis.consuming import Consumers
 from services.chassis.crons import Cron
 from services.chassis.database import Database
+from services.chassis.dead_letters.crons import count_letters
+from services.chassis.dead_letters.crons import crons as dead_letter_crons
+from services.chassis.dead_letters.domain import Desk
 from services.chassis.outbox_lag import measure_lag
 from services.chassis.relay import Doorbell, Relay
 from services.chassis.serving import PortTaken, listen, serve
@@ -131,6 +134,7 @@ class Process:
             checks=self._checks(chassis.database, topics),
             stalled=self.stalled,
             chassis=chassis,
+            desk=Desk(self.settings.service, service.consumers.by_type),
             verifier=TokenVerifier(self.settings),
             **service.state,
         )
@@ -161,7 +165,8 @@ class Process:
         if self.works:
             events = self.stopping, self.consuming, self.stalled
             yield consume(self.settings, service.consumers, chassis.unit_of_work, *events)
-            for cron in service.crons:
+            desk = Desk(self.settings.service, service.consumers.by_type)
+            for cron in (*service.crons, *dead_letter_crons(desk)):
                 yield cron.keep(chassis.unit_of_work, self.stopping)
 
     def _relay(self) -> list[Part]:
@@ -171,7 +176,8 @@ class Process:
 
     def _aides(self, chassis: Chassis) -> list[Part]:
         aides = [chassis.clock.keep(chassis.database), chassis.doorbell.run()]
-        return [*aides, measure_lag(chassis.database)] if self.relays else aides
+        aides += [measure_lag(chassis.database)] if self.relays else []
+        return [*aides, count_letters(chassis.database)] if self.works else aides
 
     async def _supervise(self, parts: list[Part], relays: list[Part], aides: list[Part]) -> int:
         """A part that fails takes the process with it: a supervisor starts a fresh one. Aides are just ended."""

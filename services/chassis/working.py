@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
 from services.chassis.consuming import LANES, Consumers, Pipeline
+from services.chassis.dead_letters import consumers as desk
 from services.chassis.kafka import client
 from services.chassis.retrying import Ladder
 from services.chassis.settings import Settings
@@ -46,6 +47,7 @@ async def consume(
         pipeline = Pipeline(settings, consumers, unit_of_work, ladder)
         broker = make_broker(client(settings), settings.service)
         subscriptions = _subscribe(broker, settings, consumers, pipeline, ladder, stopping)
+        subscriptions.append(_mirror(broker, settings, unit_of_work, ladder, stopping))
         try:
             await pipeline.start()
             await broker.start()
@@ -95,3 +97,16 @@ def _subscribe(
         name = prefix + ladder.topic(tier)
         subscriptions.append(subscribe([name], name, max_records=max_records, delay=tier.delay))
     return subscriptions
+
+
+def _mirror(
+    broker: KafkaBroker,
+    settings: Settings,
+    unit_of_work: UnitOfWorkFactory,
+    ladder: Ladder,
+    stopping: asyncio.Event,
+) -> Subscription:
+    """The service's dead letters into its database: in a group of its own too, named like the topic."""
+    name = settings.topic_prefix + ladder.dead_letters
+    mirror = desk.Mirror(unit_of_work, settings.topic_prefix)
+    return Subscription(broker, [name], name, mirror.handle_batch, stopping=stopping, max_records=desk.BATCH)

@@ -32,10 +32,6 @@ class StaffOnly(problems.Forbidden):
     """Only the staff of the venue may do that."""
 
 
-class AdminOnly(problems.Forbidden):
-    """Only admins may do that."""
-
-
 @dataclass(frozen=True)
 class User:
     """`locale` is a BCP 47 tag."""

@@ -13,9 +13,9 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, exists, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.booking.users.domain import AdminOnly, StaffOnly, UserErased
+from services.booking.users.domain import StaffOnly, UserErased
 from services.booking.users.tables import users, venue_staff
-from services.chassis.auth import Principal, Role
+from services.chassis.auth import AdminOnly, Principal, Role
 from services.chassis.database import Database
 
 Party = Literal["player", "club"]

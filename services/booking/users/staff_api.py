@@ -12,11 +12,11 @@ from pydantic import BaseModel, ConfigDict
 from services.booking.dependencies import CatalogueOf, ChassisOf
 from services.booking.users import mutations, queries
 from services.booking.users.api import UserOut, represent
-from services.booking.users.domain import AdminOnly, UserErased, UserNotFound
+from services.booking.users.domain import UserErased, UserNotFound
 from services.booking.users.rights import rights_of
 from services.booking.venues.queries import VenueNotFound
 from services.chassis import limits, problems
-from services.chassis.auth import Caller
+from services.chassis.auth import AdminOnly, Caller
 
 
 async def admin(caller: Caller, chassis: ChassisOf) -> None:

@@ -1,3 +1,6 @@
+from services.chassis.crons import METADATA as CRONS
+from services.chassis.idempotency import METADATA as IDEMPOTENCY
+from services.chassis.limits import METADATA as LIMITS
 from services.chassis.migrations import run_env
 from services.payments.checkouts.tables import PaymentAttempt
 from services.payments.metadata import Base
@@ -7,4 +10,4 @@ from services.payments.webhooks.tables import ReceivedWebhook
 
 TABLES = (PaymentAttempt, PaidOrder, QuarantinedOrder, Profile, ReceivedWebhook)  # known to `Base` by being imported
 
-run_env(Base.metadata)
+run_env(Base.metadata, IDEMPOTENCY, CRONS, LIMITS)

@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from courtside_contracts.payment import PaymentSucceeded
 from services.booking.venues.seed import VENUE_ID, court_id
 from tests.integration.booking.conftest import OTHER_VENUE, Club
 from tests.integration.booking.slots import a_free_slot, tomorrow
@@ -208,11 +209,74 @@ async def _closure(scene: Scene) -> Ask:
     return Ask(made.headers["location"])
 
 
+BECAUSE = {"reason": "asked by a test"}
+DEAD_LETTERS = "/v1/ops/dead-letters"
+A_DEAD_LETTER = """
+INSERT INTO dead_letters (id, topic, partition, "offset", died_at, mirrored_at, value, headers, size_bytes, type, error_class,
+                          error_message, attempts, state)
+VALUES ($1, 'booking.dlt', 0, $2, now(), now(), '{}', '[]', 2, 'payment.succeeded.v1', $3, '', 1, 'open')
+"""
+
+
+async def _dead_letter(scene: Scene, error_class: str = "Fatal") -> str:
+    """The path of an open one, of this scene alone when it has an error of its own."""
+    letter_id = uuid4()
+    await scene.club.database.execute(A_DEAD_LETTER, letter_id, letter_id.int >> 66, error_class)
+    return f"{DEAD_LETTERS}/{letter_id}"
+
+
+async def _dead_letters(_: Scene) -> Ask:
+    return Ask(DEAD_LETTERS)
+
+
+async def _dead_letter_groups(_: Scene) -> Ask:
+    return Ask(f"{DEAD_LETTERS}/groups")
+
+
+async def _one_dead_letter(scene: Scene) -> Ask:
+    return Ask(await _dead_letter(scene))
+
+
+async def _redrive(scene: Scene) -> Ask:
+    return Ask(await _dead_letter(scene) + "/redrive", BECAUSE)
+
+
+async def _edit(scene: Scene) -> Ask:
+    event = PaymentSucceeded(
+        booking_id=uuid4(), attempt_id=uuid4(), amount_minor=1, currency="EUR", paid_at=tomorrow(), order_id="o"
+    )
+    return Ask(await _dead_letter(scene) + "/edit", BECAUSE | {"value": event.model_dump(mode="json")})
+
+
+async def _discard(scene: Scene) -> Ask:
+    return Ask(await _dead_letter(scene) + "/discard", BECAUSE)
+
+
+async def _redrive_group(scene: Scene) -> Ask:
+    await scene.club.database.execute(
+        "UPDATE dead_letter_redrives SET state = 'halted', running = NULL, ended_at = now() WHERE running"
+    )
+    await _dead_letter(scene, f"Group{scene.number}")
+    return Ask(f"{DEAD_LETTERS}/redrives", BECAUSE | {"error_class": f"Group{scene.number}"})
+
+
+async def _one_redrive(scene: Scene) -> Ask:
+    ask = await _redrive_group(scene)
+    started = await scene.ask("admin", "POST", ask.path, json=ask.body)
+    assert started.status_code == 202, started.text
+    return Ask(started.headers["location"])
+
+
+async def _halt(scene: Scene) -> Ask:
+    return Ask((await _one_redrive(scene)).path + "/halt", BECAUSE)
+
+
 #                                        anonymous, owner, other, elsewhere, staff, admin
 EVERYONE, SIGNED_IN = (200,) * 6, (401, 200, 200, 200, 200, 200)
 OWNER_AND_CLUB = (401, 200, 404, 404, 200, 200)
 STAFF_HERE = (401, 403, 403, 403, 201, 201)
 ADMIN = (401, 403, 403, 403, 403, 204)
+OPERATOR, OPERATOR_STARTS = (401, 403, 403, 403, 403, 200), (401, 403, 403, 403, 403, 202)
 
 ROWS = (
     Row("GET /v1/availability", EVERYONE, _availability),
@@ -240,6 +304,15 @@ ROWS = (
     Row("GET /v1/venues/{venue_id}/staff", (401, 403, 403, 403, 403, 200), _staff),
     Row("PUT /v1/venues/{venue_id}/staff/{user_id}", ADMIN, _one_of_the_staff),
     Row("DELETE /v1/venues/{venue_id}/staff/{user_id}", ADMIN, _one_of_the_staff),
+    Row("GET /v1/ops/dead-letters", OPERATOR, _dead_letters),
+    Row("GET /v1/ops/dead-letters/groups", OPERATOR, _dead_letter_groups),
+    Row("GET /v1/ops/dead-letters/{dead_letter_id}", OPERATOR, _one_dead_letter),
+    Row("POST /v1/ops/dead-letters/{dead_letter_id}/redrive", OPERATOR_STARTS, _redrive),
+    Row("POST /v1/ops/dead-letters/{dead_letter_id}/edit", OPERATOR_STARTS, _edit),
+    Row("POST /v1/ops/dead-letters/{dead_letter_id}/discard", OPERATOR, _discard),
+    Row("POST /v1/ops/dead-letters/redrives", OPERATOR_STARTS, _redrive_group),
+    Row("GET /v1/ops/dead-letters/redrives/{redrive_id}", OPERATOR, _one_redrive),
+    Row("POST /v1/ops/dead-letters/redrives/{redrive_id}/halt", OPERATOR, _halt),
 )
 
 

@@ -1,0 +1,176 @@
+"""What a dead letter is, and what goes out when somebody decides about it. Pure: bytes in, bytes out.
+
+open ──redrive, edit──► redriven ──its event is in the inbox──► settled
+  │                        └──────it is back here─────────────► died_again, and a new letter is open
+  └──discard──► discarded
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from courtside_contracts.envelope import CONTENT_TYPE, SPEC_VERSION, Envelope, Event, MalformedEnvelope, rfc3339
+from services.chassis import problems
+from services.chassis.retrying import Ladder, first_headers
+from services.chassis.verbatim import RawHeaders, Verbatim
+
+State = Literal["open", "redriven", "settled", "died_again", "discarded"]
+
+CANARY = 10
+"""Of a group, so many go first; the rest follows when all of them ended well."""
+REDRIVEN_FROM, REDRIVE_COUNT, CAUSATION_ID = "x-redriven-from", "x-redrive-count", "ce_causationid"
+COUNT_DIGITS_MAX = 6
+"""A header that claims more than a million is not ours."""
+
+
+class DeadLetterNotFound(problems.NotFound):
+    """There is no such dead letter in this service."""
+
+
+class DeadLetterDecided(problems.Conflict):
+    """It was redriven, edited or discarded before; `state` says what came of it, `successor_id` names the letter if it died again."""
+
+
+class TypeNotHandled(problems.Invalid):
+    """Events of that type are passed over here, so sending one would change nothing; `types` lists those that are handled."""
+
+
+class EventNotValid(problems.Invalid):
+    """The new value is no event of its type; `errors` says where."""
+
+
+class TooLargeToSend(problems.Invalid):
+    """With the headers that a redrive adds, no retry topic takes a record of this size."""
+
+
+class RedriveNotFound(problems.NotFound):
+    """There is no such redrive in this service."""
+
+
+class NothingToRedrive(problems.Conflict):
+    """No open dead letter meets these filters."""
+
+
+class RedriveUnderWay(problems.Conflict):
+    """One group at a time: wait for `redrive_id`, or halt it."""
+
+
+class RedriveEnded(problems.Conflict):
+    """It has sent all that it will send."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Whose dead letters these are: the name of the service, and the types of events that it does something with."""
+
+    service: str
+    types: Mapping[str, type[Event]]
+
+    @property
+    def destination(self) -> str:
+        """The service's own first retry tier: other services never see a redriven record."""
+        ladder = Ladder(self.service)
+        return ladder.topic(ladder.tiers[0])
+
+    def kind(self, name: str | None) -> type[Event]:
+        if name is None or name not in self.types:
+            raise TypeNotHandled(
+                f"This service does nothing with {name or 'a type that cannot be read'}.", types=[*self.types]
+            )
+        return self.types[name]
+
+    def require_handled(self, letter: Letter) -> None:
+        """What cannot be read may be sent, and comes back at once; what can be read and is passed over would never be heard of again."""
+        if envelope_of(letter.headers):
+            self.kind(letter.type)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Who wants something done, and why. `actor_id` is the subject of their token."""
+
+    actor_id: UUID
+    reason: str
+
+
+@dataclass(frozen=True)
+class Letter:
+    """What is needed to send one again."""
+
+    id: UUID
+    key: bytes | None
+    value: bytes | None
+    headers: RawHeaders
+    event_id: str | None
+    type: str | None
+    state: State
+
+
+def redriven(letter: Letter) -> Verbatim:
+    """Key and headers as they were; only the attempts start anew, and two headers say that it was sent again."""
+    count = first_headers(letter.headers).get(REDRIVE_COUNT, b"")
+    number = int(count) if count.isdigit() and len(count) < COUNT_DIGITS_MAX else 0
+    ours = {REDRIVEN_FROM: str(letter.id).encode(), REDRIVE_COUNT: str(number + 1).encode()}
+    dropped = {"x-attempt", *ours}
+    kept = tuple(header for header in letter.headers if header[0] not in dropped)
+    return Verbatim(letter.key, (*kept, *ours.items()))
+
+
+def edited(letter: Letter, kind: type[Event], event_id: str, now: datetime) -> Verbatim:
+    """A new event, caused by the old one. What was wrong with the old one's envelope is mended; other headers stay."""
+    again = redriven(letter)
+    told = _readable(again.headers)
+    envelope = {
+        "ce_specversion": SPEC_VERSION,
+        "ce_id": event_id,
+        "ce_type": kind.type,
+        "ce_source": told.get("ce_source", kind.source),
+        "ce_time": _instant(told.get("ce_time")) or rfc3339(now),
+        "content-type": CONTENT_TYPE,
+        CAUSATION_ID: letter.event_id,
+    }
+    ours = {name: value.encode() for name, value in (told | envelope).items() if value}
+    # An attribute that is not among ours was broken: it would send the new event back here.
+    kept = (header for header in again.headers if header[0] not in ours and not _is_attribute(header[0]))
+    return Verbatim(again.key, (*ours.items(), *kept))
+
+
+def _is_attribute(name: str) -> bool:
+    return name.startswith("ce_") or name in ("traceparent", "content-type")
+
+
+def _readable(headers: RawHeaders) -> dict[str, str]:
+    """Each attribute that is there once, is not empty, and is UTF-8."""
+    names = [name for name, _ in headers]
+    found: dict[str, str] = {}
+    for name, value in headers:
+        if value and _is_attribute(name) and names.count(name) == 1 and (read := as_text(value)):
+            found[name] = read
+    return found
+
+
+def _instant(written: str | None) -> str | None:
+    try:
+        datetime.fromisoformat(written or "")
+    except ValueError:
+        return None
+    return written
+
+
+def as_text(value: bytes | None) -> str | None:
+    """`None` when it is not text that a database takes: not UTF-8, or with a NUL."""
+    try:
+        return None if value is None or b"\0" in value else value.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def envelope_of(headers: RawHeaders) -> Envelope | None:
+    try:
+        return Envelope.parse(headers)
+    except MalformedEnvelope:
+        return None
