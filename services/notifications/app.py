@@ -19,10 +19,13 @@ def build(chassis: Chassis) -> Service:
     assert isinstance(settings, NotificationsSettings)
     resend = Resend(settings.resend_base_url, settings.resend_api_key)
     mailing = Mailing(resend, settings.sender, settings.resend_per_second)
-    consumers = Consumers(
+    return Service("Courtside notifications", consumers=consumers(mailing), close=resend.close)
+
+
+def consumers(mailing: Mailing) -> Consumers:
+    return Consumers(
         topics=(BOOKING_EVENTS, USER_PROFILES),
         projections={UserProfile: remember},
         tombstones={UserProfile: recipients.forget},
         calling_out={BookingConfirmed: mailing.confirm},
     )
-    return Service("Courtside notifications", consumers=consumers, close=resend.close)
