@@ -12,6 +12,7 @@ from deploy.demo import demo
 from deploy.local.commands import down, logs, reset, status, up
 from deploy.local.errors import PartFailed, Trouble, WrongEnvironment
 from deploy.seeding import seed
+from deploy.tailing import events
 from deploy.tokens import token
 
 
@@ -40,6 +41,7 @@ app = typer.Typer(
 )
 for verb in (up, down, reset, logs, status, demo, token, seed):
     app.command()(verb)
+app.add_typer(events, name="events")
 
 if __name__ == "__main__":
     app()
