@@ -6,15 +6,12 @@ import asyncio
 import json
 import logging
 import os
-from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Self, TypeAlias
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 import typer
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.text import Text
@@ -22,12 +19,11 @@ from rich.text import Text
 from courtside_contracts.envelope import Envelope, MalformedEnvelope
 from courtside_contracts.topics import BOOKING_EVENTS, COURT_EVENTS, NOTIFICATION_EVENTS, PAYMENT_EVENTS
 from deploy.local.environment import HOST, Ports
-from deploy.local.errors import PartFailed, WrongEnvironment
+from deploy.local.errors import PartFailed
+from deploy.reading import Record, read
 
 PUBLIC_TOPICS = tuple(topic.name for topic in (BOOKING_EVENTS, COURT_EVENTS, PAYMENT_EVENTS, NOTIFICATION_EVENTS))
 """What is shown when no topic is named. `user.profiles` has personal data: whoever wants that must say so."""
-
-Record: TypeAlias = "ConsumerRecord[bytes, bytes]"
 
 events = typer.Typer(no_args_is_help=True, help="What is on the topics.")
 
@@ -137,36 +133,3 @@ def _print(console: Console, shown: Shown, *, as_json: bool) -> None:
             crop=console.is_terminal,
             soft_wrap=not console.is_terminal,
         )
-
-
-@asynccontextmanager
-async def read(bootstrap: str, topics: Sequence[str], *, from_beginning: bool) -> AsyncIterator[AsyncIterator[Record]]:
-    """Records as they come, without end. Raises `WrongEnvironment` for a topic that is not there."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
-    try:
-        await consumer.start()
-        partitions = await _partitions(consumer, topics)
-        consumer.assign(partitions)
-        await (consumer.seek_to_beginning() if from_beginning else consumer.seek_to_end())
-        for partition in partitions:
-            await consumer.position(partition)  # asks now, so that "from now on" begins here
-        yield _records(consumer)
-    finally:
-        await consumer.stop()
-
-
-async def _partitions(consumer: AIOKafkaConsumer, topics: Sequence[str]) -> list[TopicPartition]:
-    there: Collection[str] = await consumer.topics()
-    if unknown := [name for name in topics if name not in there]:
-        some = ", ".join(sorted(name for name in there if not name.startswith("__"))) or "none"
-        raise WrongEnvironment(f"there is no topic {unknown[0]}; there are {some}")
-    return [TopicPartition(name, number) for name in topics for number in consumer.partitions_for_topic(name) or ()]
-
-
-async def _records(consumer: AIOKafkaConsumer) -> AsyncIterator[Record]:
-    """In the order of their times as far as one look goes: Kafka itself has an order for each partition only."""
-    while True:
-        batches = await consumer.getmany(timeout_ms=500)
-        found = [record for batch in batches.values() for record in batch]
-        for record in sorted(found, key=lambda record: record.timestamp):
-            yield record

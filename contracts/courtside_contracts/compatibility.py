@@ -103,12 +103,15 @@ def _of_alternatives(old: _Place, new: _Place, path: str) -> Iterator[str]:
         yield from _differences(old.at(one), new.at(other), path)
 
 
-def main() -> int:
-    found = compare(*map(Path, sys.argv[1:3]))
+def main(arguments: list[str]) -> int:
+    if len(arguments) != 2:  # noqa: PLR2004 - two folders
+        print("usage: python -m courtside_contracts.compatibility RELEASED CURRENT", file=sys.stderr)  # noqa: T201
+        return 2
+    found = compare(Path(arguments[0]), Path(arguments[1]))
     for change in found:
         print(change, file=sys.stderr)  # noqa: T201 - a command says what it found
     return 1 if found else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -109,6 +109,39 @@ async def test_what_is_no_event_is_shown_too_and_cannot_drive_the_terminal(desk:
     assert "booking.held.v1" in last
 
 
+NOT_UTF8 = """
+import asyncio, sys
+from aiokafka import AIOKafkaProducer
+
+class Raw(str):
+    def encode(self, *_):
+        return b"\\xff"
+
+async def main():
+    async with AIOKafkaProducer(bootstrap_servers=sys.argv[1]) as producer:
+        await producer.send_and_wait(sys.argv[2], b"unseen", key=b"k", headers=[(Raw("x"), b"")], partition=0)
+
+asyncio.run(main())
+"""
+"""aiokafka's own producer writes no such header, so it is talked into it, without its compiled parts."""
+
+
+async def test_a_record_that_the_client_cannot_decode_hides_none_of_its_neighbours(desk: Desk) -> None:
+    await desk.publish(example(BookingHeld))
+    bootstrap = f"{HOST}:{desk.environment['COURTSIDE_KAFKA_PORT']}"
+    writing = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", NOT_UTF8, bootstrap, desk.prefix + BOOKING_EVENTS.name),
+        env={**os.environ, "AIOKAFKA_NO_EXTENSIONS": "1"},
+    )
+    assert await writing.wait() == 0
+    await desk.publish(example(BookingConfirmed))
+    code, output, errors = await desk.tailed("--from-beginning", "--limit", "3", "--json")
+    assert (code, errors) == (0, "")
+    shown = sorted((json.loads(line) for line in output.splitlines()), key=lambda each: each["offset"])
+    assert [each["type"] for each in shown] == ["booking.held.v1", "", "booking.confirmed.v1"]
+    assert "not UTF-8" in shown[1]["data"]
+
+
 async def test_it_goes_on_with_what_comes_and_ends_with_ctrl_c(desk: Desk) -> None:
     await desk.publish(example(BookingHeld))
     process = await desk.tail("--json")
