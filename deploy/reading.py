@@ -22,11 +22,13 @@ async def read(bootstrap: str, topics: Sequence[str], *, from_beginning: bool) -
     """Records as they come, without end. Raises `WrongEnvironment` for a topic that is not there."""
     await _refuse_unknown(bootstrap, topics)
     consumer = AIOKafkaConsumer(
-        *topics, bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False
+        *topics,
+        bootstrap_servers=bootstrap,
+        auto_offset_reset="earliest" if from_beginning else "latest",  # a seek after the start races with this one
+        enable_auto_commit=False,
     )
     try:
         await consumer.start()
-        await (consumer.seek_to_beginning() if from_beginning else consumer.seek_to_end())
         for partition in consumer.assignment():
             await consumer.position(partition)  # asks now, so that "from now on" begins here
         yield _records(consumer)

@@ -8,7 +8,7 @@ PYPROJECT = (Path(__file__).parents[2] / "pyproject.toml").read_text()
 
 def test_faststream_is_pinned_exactly_and_the_reason_stands_beside_it() -> None:
     """The consume pipeline replaces FastStream's parser and relies on when it commits: see the decision record on batch subscribers."""
-    [line] = (line for line in PYPROJECT.splitlines() if '"faststream' in line)
+    [line] = (line for line in PYPROJECT.splitlines() if '"faststream[' in line)
     assert re.search(r'"faststream\[kafka\]==\d+\.\d+\.\d+"', line), line
     assert len(line.partition("#")[2].split()) > 3, "why is it pinned?"
 
