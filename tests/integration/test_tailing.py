@@ -25,6 +25,15 @@ from tests.stack import TestStack
 
 BOOKING_ID = example(BookingHeld).key
 
+AS_TYPED = """
+import signal
+from deploy.cli import app
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+app()
+"""
+"""A shell that runs the tests in its background has its children ignore Ctrl-C."""
+
 
 @dataclass(frozen=True)
 class Desk:
@@ -37,7 +46,7 @@ class Desk:
     async def tail(self, *arguments: str, **environment: str) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "deploy.cli", "events", "tail", *arguments),
+            *("-c", AS_TYPED, "events", "tail", *arguments),
             env={**os.environ, **self.environment, **environment},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
