@@ -13,6 +13,7 @@ from deploy.demo import demo
 from deploy.local.commands import down, logs, reset, status, up
 from deploy.local.errors import PartFailed, Trouble, WrongEnvironment
 from deploy.seeding import seed
+from deploy.tailing import events
 from deploy.tokens import token
 from deploy.topics.commands import topics
 
@@ -44,6 +45,7 @@ for verb in (up, down, reset, logs, status, demo, token, seed):
     app.command()(verb)
 app.add_typer(topics, name="topics")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(events, name="events")
 
 if __name__ == "__main__":
     app()

@@ -10,7 +10,8 @@ from courtside_contracts.topics import PAYMENT_EVENTS
 from services.booking.availability import api as availability
 from services.booking.blocked_slots import api as blocked_slots
 from services.booking.bookings import api as bookings
-from services.booking.bookings import consumers, mutations
+from services.booking.bookings import consumers as payments
+from services.booking.bookings import mutations
 from services.booking.bookings import reading_api as reading
 from services.booking.calendars import api as calendars
 from services.booking.closures import api as closures
@@ -41,13 +42,7 @@ def build(chassis: Chassis) -> Service:
     return Service(
         title=TITLE,
         routers=ROUTERS,
-        consumers=Consumers(
-            topics=(PAYMENT_EVENTS,),
-            in_transaction={
-                PaymentCheckoutOpened: consumers.show_checkout,
-                PaymentSucceeded: partial(consumers.take_payment, catalogue),
-            },
-        ),
+        consumers=consumers(catalogue),
         crons=crons(catalogue),
         state={
             "catalogue": catalogue,
@@ -55,6 +50,16 @@ def build(chassis: Chassis) -> Service:
             "calendar_key": settings.calendar_key,
         },
         close=catalogue.close,
+    )
+
+
+def consumers(catalogue: Catalogue) -> Consumers:
+    return Consumers(
+        topics=(PAYMENT_EVENTS,),
+        in_transaction={
+            PaymentCheckoutOpened: payments.show_checkout,
+            PaymentSucceeded: partial(payments.take_payment, catalogue),
+        },
     )
 
 

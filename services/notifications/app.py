@@ -8,6 +8,7 @@ from courtside_contracts.booking import BookingConfirmed
 from courtside_contracts.topics import BOOKING_EVENTS, USER_PROFILES
 from courtside_contracts.user import UserProfile
 from services.chassis import limits
+from services.chassis.breaker import Breaker
 from services.chassis.consuming import Consumers
 from services.chassis.crons import Cron
 from services.chassis.dead_letters import api as dead_letters
@@ -31,17 +32,20 @@ def build(chassis: Chassis) -> Service:
     assert isinstance(settings, NotificationsSettings)
     resend = Resend(settings.resend_base_url, settings.resend_api_key)
     mailing = Mailing(resend, settings.sender, settings.resend_per_second)
-    consumers = Consumers(
+    return Service(
+        "Courtside notifications",
+        routers=(dead_letters.router(),),
+        consumers=consumers(mailing, resend.breaker),
+        crons=CRONS,
+        close=resend.close,
+    )
+
+
+def consumers(mailing: Mailing, breaker: Breaker | None) -> Consumers:
+    return Consumers(
         topics=(BOOKING_EVENTS, USER_PROFILES),
         projections={UserProfile: remember},
         tombstones={UserProfile: recipients.forget},
         calling_out={BookingConfirmed: mailing.confirm},
-        breaker=resend.breaker,
-    )
-    return Service(
-        "Courtside notifications",
-        routers=(dead_letters.router(),),
-        consumers=consumers,
-        crons=CRONS,
-        close=resend.close,
+        breaker=breaker,
     )

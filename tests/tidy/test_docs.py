@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from courtside_contracts.catalogue import EVENTS
+
 ROOT = Path(__file__).parents[2]
 FLOW = (ROOT / "docs" / "flow.md").read_text()
 NAMED = re.findall(r"`([\w/.-]+\.(?:py|sql))`(?:\s+`(\w+)`)?", FLOW)
@@ -43,3 +45,26 @@ def test_each_guarantee_of_the_readme_names_a_test_that_is_there() -> None:
     }
     assert len(named) > 10
     assert named <= written, f"no such test: {named - written}"
+
+
+CONSUMERS = (ROOT / "docs" / "consumers.md").read_text()
+SHOWN = dict(re.findall(r"^```\w+ file=(\S+)\n(.*?)^```$", CONSUMERS, re.DOTALL | re.MULTILINE))
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "docs" / "consumers").iterdir()), ids=lambda path: path.name)
+def test_the_page_for_consumers_shows_the_very_files_that_are_tested(file: Path) -> None:
+    assert SHOWN[f"consumers/{file.name}"] == file.read_text()
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_a_consumer_is_short_enough_for_a_screen(name: str) -> None:
+    said = (line.strip() for line in SHOWN[name].splitlines())
+    assert len([line for line in said if line and not line.startswith(("#", "//", '"""'))]) <= 30
+
+
+def test_the_page_for_consumers_names_every_public_event() -> None:
+    kinds = re.findall(r"`([\w.]+)`", CONSUMERS)
+    for name, event in EVENTS.items():
+        stem = name.rpartition(".v")[0]
+        assert event.topic in kinds, event.topic
+        assert stem in kinds or f".{stem.partition('.')[2]}" in kinds or event.topic == "user.profiles", stem
