@@ -24,7 +24,7 @@ async def test_who_moves_to_a_taken_slot_is_told_what_one_who_holds_it_is(hall: 
     await hall.booked("settled", court, ten + 2 * HOUR)
     mine = await hall.booked("restless", court, ten + HOUR)
     moved = await move(hall, mine, "restless", court, ten)
-    held = await hall.hold("newcomer", court, ten)
+    held = await hall.hold("passer-by", court, ten)
     assert (moved.status_code, moved.json()["code"]) == (409, "slot-already-taken")
     assert moved.json()["next_free_slots"] == [(ten + ahead * HOUR).isoformat() for ahead in (3, 4, 5)]
     assert moved.json() | {"instance": None} == held.json() | {"instance": None}
