@@ -42,11 +42,16 @@ async def take(connection: asyncpg.Connection[Any], queue: Queue) -> Batch:
     return batch
 
 
-async def take_all(connection: asyncpg.Connection[Any], queue: Queue) -> list[str]:
-    keys: list[str] = []
+async def take_all(connection: asyncpg.Connection[Any], queue: Queue) -> list[tuple[str, int]]:
+    """Key and size of each row that is left."""
+    read: list[tuple[str, int]] = []
     while (batch := await take(connection, queue)).rows:
-        keys.extend(row["aggregateid"] for row in batch.rows)
-    return keys
+        read.extend(named(batch))
+    return read
+
+
+def named(batch: Batch) -> list[tuple[str, int]]:
+    return [(row["aggregateid"], len(row["payload"])) for row in batch.rows]
 
 
 async def test_large_rows_are_read_a_few_at_a_time(bench: Bench) -> None:
@@ -76,15 +81,15 @@ async def test_a_row_that_commits_late_is_read_before_the_next_one_of_its_bookin
     async with connections(bench, 2) as (writer, reader):
         late = writer.transaction()
         await late.start()
-        await write(writer, "late")
+        await write(writer, "late", size=1)
         queue = Queue()
         await write(reader, "other", rows=3 * BATCH)
         seen = [await take(reader, queue) for _ in range(read_before_commit)]
         await late.commit()
-        await write(writer, "late")
-        keys = await take_all(reader, queue)
-    assert keys.count("late") == 2
-    assert len(keys) == 3 * BATCH + 2 - sum(len(batch.rows) for batch in seen)
+        await write(writer, "late", size=2)
+        read = await take_all(reader, queue)
+    assert [size for key, size in read if key == "late"] == [1, 2]
+    assert len(read) == 3 * BATCH + 2 - sum(len(batch.rows) for batch in seen)
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations("abc")))
@@ -105,9 +110,8 @@ async def test_whatever_the_order_of_commits_every_row_is_read_once_and_each_key
             await transaction.commit()
             await write(writer, key, size=2)
             batches += [await take(reader, queue), await take(reader, queue)]
-            read += [(row["aggregateid"], len(row["payload"])) for batch in batches for row in batch.rows]
-        while (batch := await take(reader, queue)).rows:
-            read += [(row["aggregateid"], len(row["payload"])) for row in batch.rows]
+            read += [row for batch in batches for row in named(batch)]
+        read += await take_all(reader, queue)
     for key in by_key:
         assert [size for found, size in read if found == key] == [1, 2]
     assert len(read) == 3 * (BATCH + 1) + 6

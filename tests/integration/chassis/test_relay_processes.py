@@ -134,6 +134,7 @@ async def test_a_standby_takes_over_from_a_relay_that_dies_or_stands_still_in_it
     assert list(dict.fromkeys(numbers)) == [1, 2, 3], "each one for the first time in order, whatever was repeated"
 
 
+@pytest.mark.slow
 async def test_a_relay_waits_for_the_broker_longer_than_any_time_out_and_sends_once(
     bench: Bench, stack: TestStack
 ) -> None:
