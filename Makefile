@@ -36,7 +36,7 @@ test-slow: $(READY) ## The others: kill -9, a million bookings, the state machin
 	@$(BIN)/python -m pytest -m slow
 
 test-unit: $(READY) ## The pure tests, in seconds
-	@$(BIN)/python -m pytest tests/unit
+	@$(BIN)/python -m pytest -m "not slow" tests/unit
 
 lint: $(READY) ## ruff, import-linter and deptry
 	@$(BIN)/ruff check .

@@ -134,7 +134,7 @@ class Process:
             checks=self._checks(chassis.database, topics),
             stalled=self.stalled,
             chassis=chassis,
-            desk=Desk(self.settings.service, service.consumers.by_type),
+            desk=Desk(self.settings.service, service.consumers.by_type, relays=self.settings.outbox_relay),
             verifier=TokenVerifier(self.settings),
             **service.state,
         )
@@ -165,7 +165,7 @@ class Process:
         if self.works:
             events = self.stopping, self.consuming, self.stalled
             yield consume(self.settings, service.consumers, chassis.unit_of_work, *events)
-            desk = Desk(self.settings.service, service.consumers.by_type)
+            desk = Desk(self.settings.service, service.consumers.by_type, relays=self.settings.outbox_relay)
             for cron in (*service.crons, *dead_letter_crons(desk)):
                 yield cron.keep(chassis.unit_of_work, self.stopping)
 

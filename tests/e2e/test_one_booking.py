@@ -28,6 +28,7 @@ async def test_a_player_books_pays_and_gets_a_mail(system: System) -> None:
     assert confirmed["price_minor"] == held["price_minor"] > 0
 
 
+@pytest.mark.slow
 async def test_fifty_players_at_once(system: System) -> None:
     result = await finished(await system.demo("--count", "50", "--concurrency", "10"))
     assert {name: result[name] for name in ("count", "confirmed", "charges", "mails", "events")} == {

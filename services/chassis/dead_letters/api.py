@@ -112,11 +112,12 @@ SENT = (
     DeadLetterNotFound,
     domain.DeadLetterDecided,
     IdempotencyKeyReused,
+    domain.RelayOff,
     domain.TypeNotHandled,
     domain.TooLargeToSend,
 )
 REDRIVEN, EDITED = responses(*SENT), responses(*SENT, domain.EventNotValid)
-STARTED = responses(domain.NothingToRedrive, domain.RedriveUnderWay, IdempotencyKeyReused)
+STARTED = responses(domain.NothingToRedrive, domain.RedriveUnderWay, domain.RelayOff, IdempotencyKeyReused)
 FOUND = responses(domain.RedriveNotFound)
 HALTED = responses(domain.RedriveNotFound, domain.RedriveEnded, IdempotencyKeyReused)
 

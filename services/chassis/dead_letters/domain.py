@@ -47,6 +47,10 @@ class TooLargeToSend(problems.Invalid):
     """With the headers that a redrive adds, no retry topic takes a record of this size."""
 
 
+class RelayOff(problems.Conflict):
+    """Another program carries this service's outbox, and would not send a record as it is: put the relay back first."""
+
+
 class RedriveNotFound(problems.NotFound):
     """There is no such redrive in this service."""
 
@@ -69,12 +73,20 @@ class Desk:
 
     service: str
     types: Mapping[str, type[Event]]
+    relays: bool = True
+    """Whether our own relay carries the outbox; Debezium in its place knows nothing of records that are sent as they are."""
 
     @property
     def destination(self) -> str:
         """The service's own first retry tier: other services never see a redriven record."""
         ladder = Ladder(self.service)
         return ladder.topic(ladder.tiers[0])
+
+    def require_relay(self) -> None:
+        if not self.relays:
+            raise RelayOff(
+                "Debezium carries the outbox at present. See deploy/debezium/README.md on how to switch back."
+            )
 
     def kind(self, name: str | None) -> type[Event]:
         if name is None or name not in self.types:

@@ -93,6 +93,7 @@ async def send(
     body: bytes | None = None,
     redrive_id: UUID | None = None,
 ) -> None:
+    desk.require_relay()
     outgoing = Outgoing(
         id=uuid7(),
         topic=desk.destination,

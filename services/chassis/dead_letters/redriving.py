@@ -52,6 +52,8 @@ async def start(work: UnitOfWork, desk: Desk, selection: Selection, decision: De
 
 async def carry_on(work: UnitOfWork, desk: Desk) -> int:
     """One batch of the rest, if there is a redrive and its canary lived. How many were sent; `BATCH` means that there may be more."""
+    if not desk.relays:
+        return 0
     running = select(dead_letter_redrives).where(redrives.running).with_for_update(skip_locked=True)
     redrive = (await work.session.execute(running)).one_or_none()
     if redrive is None or not await _may_go_on(work, redrive):

@@ -91,6 +91,7 @@ async def test_what_must_hold_under_a_race_is_defined_so(new_database: NewDataba
     assert {name: found.get(name) for name in DEFINITIONS} == DEFINITIONS
 
 
+@pytest.mark.slow
 async def test_two_processes_that_migrate_at_once_take_turns(idle_stack: TestStack, new_database: NewDatabase) -> None:
     url = await new_database("booking")
     told = idle_stack.environment("booking", BOOKING_DATABASE_URL=url)

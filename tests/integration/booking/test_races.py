@@ -104,6 +104,7 @@ OVERLAPPING = [slot(-HALF_HOUR), slot(), slot(HALF_HOUR)]
 
 
 @pytest.mark.parametrize("slots", [EQUAL, OVERLAPPING], ids=["equal", "overlapping"])
+@pytest.mark.slow
 async def test_sixty_four_race_for_one_court_and_one_gets_it(track: Track, slots: list[Slot]) -> None:
     players = await track.office.new_players(CLIENTS)
     written_before = track.log.stat().st_size

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -17,9 +18,10 @@ from sqlalchemy import text
 
 from courtside_contracts.envelope import Envelope
 from deploy.tokens import user_id
-from services.chassis.dead_letters import mutations
+from services.chassis.dead_letters import mutations, redriving
 from services.chassis.dead_letters.consumers import Mirror
 from services.chassis.dead_letters.crons import count_letters
+from services.chassis.dead_letters.domain import Decision, RelayOff
 from services.chassis.retrying import first_headers
 from services.chassis.subscribing import Record
 from services.chassis.unit_of_work import UnitOfWork
@@ -122,6 +124,17 @@ async def test_a_letter_that_is_redriven_twice_has_one_effect_and_one_line_in_th
     ((action, actor, reason, letters, _),) = await desk.actions()
     assert (action, reason, [str(one) for one in letters]) == ("redrive", BECAUSE["reason"], [letter["id"]])
     assert actor == user_id("admin@example.com")
+
+
+async def test_beside_debezium_nothing_is_sent_as_it_is(desk: DeskBench) -> None:
+    beside = replace(desk.desk, relays=False)
+    async with desk.at_work():
+        (letter,) = await desk.die(1)
+        async with desk.bench.unit_of_work() as work:
+            with pytest.raises(RelayOff):
+                await mutations.redrive(work, beside, UUID(letter["id"]), Decision(uuid4(), "in vain"))
+            assert await redriving.carry_on(work, beside) == 0
+        assert (await desk.show(letter))["state"] == "open"
 
 
 async def test_the_same_request_again_gets_the_same_answer(desk: DeskBench) -> None:

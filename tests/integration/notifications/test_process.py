@@ -81,6 +81,7 @@ async def told(
     }
 
 
+@pytest.mark.slow
 async def test_a_restart_loses_and_repeats_nothing(
     idle_stack: TestStack, broker: Broker, outbox: Outbox, told: dict[str, str]
 ) -> None:

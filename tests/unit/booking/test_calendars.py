@@ -70,6 +70,7 @@ def test_a_status_is_shown_as_the_standard_has_it(status: Status, shown: str) ->
 
 
 @pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.slow
 def test_every_hour_of_two_years_is_read_as_the_instant_that_it_is(zone: str) -> None:
     start = datetime(2026, 1, 1, tzinfo=UTC)
     entries = [an_entry(start + timedelta(hours=number), zone) for number in range(0, 24 * 730, 5)]

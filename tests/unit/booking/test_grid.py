@@ -45,6 +45,7 @@ def test_slots_keep_the_rules_in_every_zone(day: date, opens: time, closes: time
     minutes=LENGTHS,
 )
 @settings(max_examples=500, deadline=None)
+@pytest.mark.slow
 def test_slots_keep_the_rules_over_every_change_of_the_clocks(
     change: Change, days_before: int, opens: time, closes: time, minutes: int
 ) -> None:
@@ -101,6 +102,7 @@ def test_offsets_are_whole_quarters_of_an_hour() -> None:
         assert offset % timedelta(minutes=15) == timedelta(0), zone_name
 
 
+@pytest.mark.slow
 def test_every_change_of_the_clocks_keeps_slots_apart_and_on_the_grid() -> None:
     """All of them, open around the clock: only what is cheap to ask."""
     for zone_name, instant in changes():
