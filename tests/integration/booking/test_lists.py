@@ -105,7 +105,9 @@ async def test_a_page_is_as_long_as_was_asked_for(club: Club, limit: int) -> Non
 
 async def test_what_is_booked_meanwhile_moves_no_page(club: Club) -> None:
     await played(club, "busy", *days(10, LONG_AGO + timedelta(days=10)))
-    first = (await club.ask("GET", "/v1/bookings?limit=4", "busy")).json()
+    answer = await club.ask("GET", "/v1/bookings?limit=4", "busy")
+    assert answer.status_code == 200, answer.text
+    first = answer.json()
     await played(club, "busy", *days(6))
     rest = await ids(club, "busy", limit=4, cursor=first["next_cursor"])
     assert len(rest) == 6

@@ -97,7 +97,7 @@ async def holder(connection: asyncpg.Connection[Any], seconds: float = 0.0) -> i
     async def look() -> asyncpg.Record | None:
         return await connection.fetchrow(HOLDER)
 
-    found = await until("an active relay", look, lambda row: row is not None and row["held_seconds"] >= seconds)
+    found = await until("an active relay", look, lambda row: row is not None and (row["held_seconds"] or 0) >= seconds)
     return int(found["client_port"])
 
 
