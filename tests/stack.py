@@ -19,6 +19,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TextIO
 
+from aiokafka.admin import AIOKafkaAdminClient
+
 from deploy.broker import BrokerSettings
 from deploy.local import jars
 from deploy.local.environment import HOST, SERVICES, Installation, Paths, Ports, environment
@@ -125,6 +127,15 @@ class TestStack:
         prefix = f"t{secrets.token_hex(3)}."
         await provision(BrokerSettings(kafka_bootstrap=self.bootstrap, topic_prefix=prefix))
         return self.bootstrap, prefix
+
+    async def drop_topics(self, prefix: str) -> None:
+        """Those under this prefix: a broker of one core grows slow with the ten thousandth partition."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
+        await admin.start()
+        try:
+            await admin.delete_topics([name for name in await admin.list_topics() if name.startswith(prefix)])
+        finally:
+            await admin.close()
 
     # Services and stand-ins
 

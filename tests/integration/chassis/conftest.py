@@ -25,6 +25,7 @@ from services.chassis.retrying import Fatal, Transient
 from services.chassis.settings import Settings
 from services.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from services.chassis.working import consume
+from tests.stack import TestStack
 
 SOON = 3
 """The try that succeeds: after the one in a shared transaction and the one alone, both before the record goes to a tier."""
@@ -236,10 +237,8 @@ async def until(
 
 
 @pytest.fixture
-async def bench(
-    new_database: Callable[[str], Awaitable[str]], new_topics: Callable[[], Awaitable[tuple[str, str]]]
-) -> AsyncIterator[Bench]:
-    url, (bootstrap, prefix) = await asyncio.gather(new_database("payments"), new_topics())
+async def bench(stack: TestStack) -> AsyncIterator[Bench]:
+    url, (bootstrap, prefix) = await asyncio.gather(stack.new_database("payments"), stack.new_topics())
     settings = WorkerSettings(
         database_url=SecretStr(url), kafka_bootstrap=bootstrap, topic_prefix=prefix, retry_delays=SHORT
     )
@@ -254,3 +253,4 @@ async def bench(
     yield Bench(settings, database, UnitOfWorkFactory(database, clock, lambda: None), producer)
     await producer.stop()
     await database.close()
+    await stack.drop_topics(prefix)
