@@ -15,6 +15,7 @@ from prometheus_client import Gauge
 
 from services.chassis.kafka import client
 from services.chassis.settings import Settings
+from services.chassis.waiting import to_its_end
 
 LAG = Gauge(
     "courtside_consumer_lag_records",
@@ -71,10 +72,10 @@ async def observing(settings: Settings) -> AsyncIterator[Observer]:
     async with AsyncExitStack() as stack:
         admin = AIOKafkaAdminClient(**client(settings), **name)
         stack.push_async_callback(admin.close)
-        await admin.start()
+        await to_its_end(admin.start())
         offsets = AIOKafkaConsumer(**client(settings), **name)
         stack.push_async_callback(offsets.stop)
-        await offsets.start()
+        await to_its_end(offsets.start())
         yield Observer(admin, offsets)
 
 

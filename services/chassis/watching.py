@@ -22,6 +22,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from services.chassis.lag import Observer, Standing, observing
 from services.chassis.settings import Settings
 from services.chassis.subscribing import Subscription
+from services.chassis.waiting import to_its_end
 
 log = structlog.get_logger()
 
@@ -85,7 +86,7 @@ async def watch(settings: Settings, subscriptions: Sequence[Subscription], stall
                 while True:
                     async with asyncio.timeout(ANSWER_SECONDS):
                         for one in watched:
-                            await one.look(observer, limit_seconds)
+                            await to_its_end(one.look(observer, limit_seconds))
                     await asyncio.sleep(min(LOOK_SECONDS, limit_seconds / LOOKS_PER_LIMIT))
         except ConsumerStalled:
             stalled.set()

@@ -44,7 +44,7 @@ class Resend:
         """The SDK's settings are globals of its module, so a process has one of these."""
         resend.api_url, resend.api_key = base_url.rstrip("/"), api_key.get_secret_value()
         self.breaker = Breaker(self.name)
-        self._http = PooledClient()
+        self._before, self._http = resend.default_async_http_client, PooledClient()
         resend.default_async_http_client = self._http
 
     async def send(self, payload: Mapping[str, Any], idempotency_key: str) -> str:
@@ -66,6 +66,9 @@ class Resend:
         return str(answer["id"])
 
     async def close(self) -> None:
+        """The SDK gets back what it had: a client that is closed would refuse whoever uses the SDK next."""
+        if resend.default_async_http_client is self._http:
+            resend.default_async_http_client = self._before
         await self._http.close()
 
 
