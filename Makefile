@@ -29,10 +29,10 @@ demo: $(READY) ## Book, pay and get the mail, over HTTP alone, and print each st
 logs: $(READY) ## Follow the logs of all parts
 	@$(BIN)/courtside logs --follow
 
-test: $(READY) ## The tests of under ten seconds each, on a PostgreSQL and a Kafka of their own
+test: $(READY) ## The quick tests, in some minutes, on a PostgreSQL and a Kafka of their own
 	@$(BIN)/python -m pytest -m "not slow"
 
-test-slow: $(READY) ## The others: kill -9, a million bookings, the state machine, the fuzz; part of every merge
+test-slow: $(READY) ## The others: kill -9, poison, races, a million rows, the state machine, the fuzz; part of every merge
 	@$(BIN)/python -m pytest -m slow
 
 test-unit: $(READY) ## The pure tests, in seconds

@@ -10,6 +10,8 @@ from polar.v2026_10.errors import HTTPValidationError, RefundedAlready
 from tests.contract.running_polar import PURCHASE, RunningPolar, facts, running
 from tests.contract.webhook_receiver import Receiver
 
+pytestmark = pytest.mark.slow
+
 DAY_S = 24 * 60 * 60
 CRON_S = 15 * 60
 

@@ -23,6 +23,8 @@ from deploy.local.environment import HOST
 from deploy.local.ports import free_port
 from tests.stack import TestStack
 
+pytestmark = pytest.mark.slow
+
 BOOKING_ID = example(BookingHeld).key
 
 AS_TYPED = """

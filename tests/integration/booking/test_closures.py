@@ -22,6 +22,8 @@ from services.chassis.crons import Cron
 from tests.integration.booking.conftest import Club
 from tests.integration.booking.halls import PRICE_MINOR, Hall, open_hall
 
+pytestmark = pytest.mark.slow
+
 DAYS = 3
 SLOTS_A_DAY = 10
 PAID_COURTS = 2

@@ -24,6 +24,8 @@ from services.chassis.database import CHASSIS
 from tests.integration.booking.in_process import migrate, settings_for
 from tests.stack import TestStack
 
+pytestmark = pytest.mark.slow
+
 NewDatabase = Callable[[str], Awaitable[str]]
 
 DEFINITIONS = {

@@ -9,6 +9,8 @@ import pytest
 
 from tests.integration.booking.halls import Hall, a_player, at
 
+pytestmark = pytest.mark.slow
+
 ROUNDS = 20
 HOUR = timedelta(hours=1)
 

@@ -19,6 +19,8 @@ from tests.integration.chassis.conftest import Bench, Noted
 from tests.integration.chassis.deadly_worker import DEADLY_EXIT
 from tests.programs import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 
 async def start(bench: Bench) -> asyncio.subprocess.Process:
     settings = bench.settings

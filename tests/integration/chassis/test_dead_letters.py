@@ -29,6 +29,8 @@ from tests.integration.chassis.conftest import Bench, Noted, until
 from tests.integration.chassis.desks import BECAUSE, DeskBench, bytes_of
 from tests.integration.chassis.test_poison import GOOD, POISON
 
+pytestmark = pytest.mark.slow
+
 STRANGE = (*GOOD, ("x-strange", b"\xff\xfe"), ("x-strange", b"again"), ("x-none", None), ("x-\0", b"\0"))
 """Twice the same name, a null value, a NUL: all that Kafka carries and a database does not."""
 ALL_POISON = {

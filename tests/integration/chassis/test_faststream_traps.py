@@ -22,6 +22,8 @@ from services.chassis.working import consume
 from tests.integration.chassis.conftest import Bench, Called, Noted, Worker
 from tests.integration.chassis.test_poison import without
 
+pytestmark = pytest.mark.slow
+
 AUTO_COMMIT_SECONDS = 5.0
 """How often aiokafka commits by itself, if it is allowed to."""
 

@@ -16,6 +16,8 @@ from services.chassis.retrying import Transient
 from services.chassis.unit_of_work import UnitOfWork
 from tests.integration.chassis.conftest import Bench, Called, Noted, until
 
+pytestmark = pytest.mark.slow
+
 STORM_SECONDS, TURN_SECONDS, STILL_SECONDS = 60.0, 2.0, 30.0
 
 

@@ -18,6 +18,8 @@ from services.chassis.retrying import first_headers
 from services.chassis.subscribing import Record
 from tests.integration.chassis.conftest import Bench, Noted
 
+pytestmark = pytest.mark.slow
+
 GOOD = Envelope.parse(
     [
         ("ce_specversion", b"1.0"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
 from aiokafka import TopicPartition
 from sqlalchemy import text
 
@@ -12,6 +13,8 @@ from courtside_contracts.topics import USER_PROFILES
 from services.chassis.consuming import Delivery
 from services.chassis.retrying import Overtaken, first_headers
 from tests.integration.chassis.conftest import Bench, Called, Known, Noted
+
+pytestmark = pytest.mark.slow
 
 
 async def test_a_profile_is_known_while_a_long_call_of_another_player_goes_on(bench: Bench) -> None:

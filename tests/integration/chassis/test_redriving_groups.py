@@ -12,6 +12,8 @@ from services.chassis.dead_letters.domain import CANARY
 from tests.integration.chassis.conftest import Bench, until
 from tests.integration.chassis.desks import BECAUSE, DeskBench
 
+pytestmark = pytest.mark.slow
+
 GROUP = {"error_class": "Fatal", **BECAUSE}
 MANY = 2 * CANARY + 5
 

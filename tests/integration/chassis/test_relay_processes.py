@@ -26,6 +26,8 @@ from tests.integration.chassis.conftest import Bench, Noted, until
 from tests.programs import REPOSITORY
 from tests.stack import TestStack
 
+pytestmark = pytest.mark.slow
+
 TAKEN_OVER_WITHIN_SECONDS = 3.0
 LONGER_THAN_ANY_TIME_OUT_SECONDS = 6.0
 

@@ -9,6 +9,8 @@ from deploy.topics.plan import ADD_PARTITIONS, ALLOW_DATA_LOSS
 from deploy.topics.provisioning import Refused, plan, provision
 from tests.integration.topics.conftest import Installation, courtside
 
+pytestmark = pytest.mark.slow
+
 YEAR_MS, DAY_MS = str(365 * 86_400_000), str(86_400_000)
 
 

@@ -24,6 +24,8 @@ from tests.integration.chassis.conftest import until
 from tests.integration.topics.conftest import Installation
 from tests.stack import TestStack
 
+pytestmark = pytest.mark.slow
+
 
 def watch(installation: Installation, bootstrap: str = "") -> TopicsWatch:
     settings = BookingSettings(
