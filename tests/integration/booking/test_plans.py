@@ -97,7 +97,7 @@ async def test_what_is_due_is_found_without_looking_at_what_is_not(archive: Arch
 async def test_what_is_over_and_in_the_way_is_found_by_court_or_player(archive: Archive) -> None:
     office, (slot, *_) = archive.office, await _slots_of_tomorrow(archive)
     player = UUID(str(await _of_a_booking(archive, "user_id")))
-    indexes = {"bookings_by_hold_end", "bookings_by_court_id", "bookings_by_user_id"}
+    indexes = {"bookings_by_hold_end", "bookings_by_court_id", "bookings_by_user_id", "bookings_one_seat_each"}
     for end in (
         partial(mutations.end_overdue, office.chassis, office.catalogue, in_the_way_of=slot),
         partial(mutations.end_overdue, office.chassis, office.catalogue, bookings_of=player),
