@@ -14,6 +14,8 @@ from polar.v2026_10.webhooks import PolarWebhookVerificationError, validate_even
 from tests.contract.running_polar import PURCHASE, SECRET, RunningPolar, facts, running
 from tests.contract.webhook_receiver import Delivery, Receiver, listening
 
+pytestmark = pytest.mark.slow
+
 
 async def test_a_forged_webhook_is_noticed(standin: RunningPolar, receiver: Receiver) -> None:
     await standin.open_checkout()

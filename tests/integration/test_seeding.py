@@ -15,6 +15,8 @@ from deploy.cli import app
 from deploy.local.postgres import Postgres
 from tests.integration.booking.in_process import migrate
 
+pytestmark = pytest.mark.slow
+
 VENUES, BOOKINGS = 3, 200
 COUNTS = """
 SELECT (SELECT count(*) FROM venues) AS venues, (SELECT count(*) FROM bookings) AS bookings,

@@ -14,6 +14,8 @@ import pytest
 from tests.integration.booking.conftest import Club
 from tests.integration.booking.slots import a_free_slot
 
+pytestmark = pytest.mark.slow
+
 WRITES, READS, ADDRESS = 5, 12, 25
 SETTINGS = {
     "BOOKING_USER_WRITES_PER_MINUTE": str(WRITES),
