@@ -14,6 +14,8 @@ from polar.v2026_10.errors import CheckoutsUpdate403Error, HTTPValidationError, 
 from deploy.standins.polar.schema import SCHEMA
 from tests.contract.running_polar import PRODUCT, TOKEN, RunningPolar, running
 
+pytestmark = pytest.mark.slow
+
 
 async def test_every_call_of_a_booking_backend_is_answered_so_that_the_sdk_understands(standin: RunningPolar) -> None:
     async with standin.sdk() as polar:

@@ -17,6 +17,8 @@ from resend.exceptions import (
 
 from tests.contract.running_resend import KEY, RunningResend, mail, running, send
 
+pytestmark = pytest.mark.slow
+
 DAY_S = 24 * 60 * 60
 
 

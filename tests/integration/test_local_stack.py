@@ -33,6 +33,8 @@ from deploy.local.stack import Programs, Stack, stop
 from deploy.local.start_times import start_time
 from deploy.local.system_user import remove_place
 
+pytestmark = pytest.mark.slow
+
 SERVES = """
 import http.server, sys
 http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), http.server.SimpleHTTPRequestHandler).serve_forever()

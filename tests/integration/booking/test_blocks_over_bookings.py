@@ -8,6 +8,8 @@ import pytest
 
 from tests.integration.booking.halls import PRICE_MINOR, Hall, a_player, at
 
+pytestmark = pytest.mark.slow
+
 
 async def test_bookings_in_the_way_refuse_a_block_and_nothing_is_written(hall: Hall) -> None:
     day, court = hall.a_day(), hall.courts[0]
