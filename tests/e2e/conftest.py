@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,13 +55,19 @@ class System:
 
 @pytest.fixture(scope="session")
 async def system(stack: TestStack) -> AsyncIterator[System]:
+    async with running(stack) as system:
+        yield system
+
+
+@asynccontextmanager
+async def running(stack: TestStack) -> AsyncIterator[System]:
     await asyncio.gather(
         stack.install(), stack.start_standin("polar"), stack.start_standin("resend", **STANDIN_WITHOUT_LIMIT)
     )
     async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
-        running = System(stack, client)
-        await asyncio.gather(*(running.start(service) for service in ("booking", "payments", "notifications")))
-        yield running
+        system = System(stack, client)
+        await asyncio.gather(*(system.start(service) for service in ("booking", "payments", "notifications")))
+        yield system
     await asyncio.gather(*(stack.stop(service) for service in ("booking", "payments", "notifications")))
     await asyncio.gather(*(stack.stop(name) for name in ("polar", "resend")))
 

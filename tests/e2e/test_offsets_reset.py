@@ -12,7 +12,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from tests.e2e.conftest import System, finished
+from tests.e2e.conftest import System, finished, running
+from tests.stack import TestStack
 
 SERVICES = ("booking", "payments", "notifications")
 PASSES_BY = {"crons", "rate_limits", "provider_turns", "delivery_attempts", "alembic_version"}
@@ -109,8 +110,21 @@ async def mails(system: System) -> int:
     return len(answer.json()["emails"])
 
 
+@pytest.fixture
+async def untouched() -> AsyncIterator[System]:
+    """A system of its own: poison that another test left on a topic would rightly become one more dead letter."""
+    stack = await TestStack.open()
+    try:
+        await asyncio.gather(stack.start_postgres(), stack.start_kafka())
+        async with running(stack) as system:
+            yield system
+    finally:
+        await stack.close()
+
+
 @pytest.mark.slow
-async def test_offsets_that_are_set_back_to_zero_have_no_new_effect(system: System) -> None:
+async def test_offsets_that_are_set_back_to_zero_have_no_new_effect(untouched: System) -> None:
+    system = untouched
     await finished(await system.demo("--count", "5", "--concurrency", "5"))
     bootstrap, prefix = system.stack.bootstrap, system.stack.installation.topic_prefix
     async with administering(bootstrap) as admin:

@@ -27,7 +27,7 @@ SEVEN = ("page", "page", "money", "money", "money again", "more money", "more mo
 async def test_page_and_money_in_any_order_confirm_once_and_owe_the_rest(
     new_database: Callable[[str], Awaitable[str]], late: bool
 ) -> None:
-    """Which of two orders pays is whichever comes first, by nature. The other one goes back, once; nothing else differs."""
+    """Which of two orders pays is whichever comes first, by nature. The other one goes back, once; nothing else that shows differs."""
     url = await new_database("booking")
     await migrate(url)
     async with Office.open(url) as office:
