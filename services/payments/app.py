@@ -5,8 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import partial
 
-from courtside_contracts.booking import BookingHeld
-from courtside_contracts.topics import BOOKING_EVENTS, POLAR_WEBHOOKS, USER_PROFILES
+from courtside_contracts.booking import (
+    BookingCancelled,
+    BookingCompleted,
+    BookingConfirmed,
+    BookingEvent,
+    BookingExpired,
+    BookingHeld,
+    BookingRefundDue,
+    BookingRescheduled,
+)
+from courtside_contracts.payment import PaymentRefundRequested
+from courtside_contracts.topics import BOOKING_EVENTS, PAYMENT_EVENTS, POLAR_WEBHOOKS, USER_PROFILES
 from courtside_contracts.user import UserProfile
 from services.chassis import limits
 from services.chassis.consuming import Consumers
@@ -15,12 +25,24 @@ from services.chassis.dead_letters import api as dead_letters
 from services.chassis.idempotency import PURGE_BATCH, purge
 from services.chassis.service import Chassis, Service
 from services.payments.actions import Polar
+from services.payments.bookings.consumers import follow
 from services.payments.checkouts.consumers import open_checkout
 from services.payments.profiles.mutations import forget_profile, keep_profile
+from services.payments.refunds.consumers import pay_back
 from services.payments.settings import PaymentsSettings
 from services.payments.webhooks.api import router as webhooks_router
-from services.payments.webhooks.consumers import take_up
+from services.payments.webhooks.consumers import look_where_told
 from services.payments.webhooks.domain import WEBHOOK_MAX_BYTES, PolarWebhook
+
+SETTLED: tuple[type[BookingEvent], ...] = (
+    BookingConfirmed,
+    BookingRescheduled,
+    BookingCancelled,
+    BookingExpired,
+    BookingCompleted,
+    BookingRefundDue,
+)
+"""Each may be the first that we hear of a debt."""
 
 CRONS = (
     Cron("purge idempotency answers", timedelta(minutes=10), PURGE_BATCH, purge),
@@ -37,21 +59,26 @@ def build(chassis: Chassis) -> Service:
         body_max_bytes=WEBHOOK_MAX_BYTES,
         title="Courtside payments",
         routers=(webhooks_router, dead_letters.router()),
-        consumers=consumers(polar),
+        consumers=consumers(polar, timedelta(seconds=settings.unsettled_seconds)),
         crons=CRONS,
         state={"polar_webhook_secrets": settings.polar_webhook_secrets},
         close=polar.close,
     )
 
 
-def consumers(polar: Polar) -> Consumers:
+def consumers(polar: Polar, rest: timedelta) -> Consumers:
+    """`rest` is how long a refund whose call broke off is left alone. What must go back is told on our own topic, so that it has the
+    retries and dead letters that everything has.
+    """
     return Consumers(
-        topics=(BOOKING_EVENTS, USER_PROFILES, POLAR_WEBHOOKS),
+        topics=(BOOKING_EVENTS, USER_PROFILES, PAYMENT_EVENTS, POLAR_WEBHOOKS),
         projections={UserProfile: keep_profile},
         tombstones={UserProfile: forget_profile},
+        in_transaction=dict.fromkeys(SETTLED, follow),
         calling_out={
             BookingHeld: partial(open_checkout, polar=polar),
-            PolarWebhook: partial(take_up, polar=polar),
+            PaymentRefundRequested: partial(pay_back, polar=polar, rest=rest),
+            PolarWebhook: partial(look_where_told, polar=polar),
         },
         breaker=polar.breaker,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ from courtside_contracts.envelope import Event
 from courtside_contracts.user import UserProfile
 from services.chassis import http
 from services.chassis.clock import DatabaseClock
-from services.chassis.consuming import Delivery
+from services.chassis.consuming import AlreadyHandled, Delivery
 from services.chassis.database import Database
 from services.chassis.outbox import outbox
 from services.chassis.relay import Doorbell
@@ -31,7 +32,7 @@ from services.payments.checkouts.consumers import open_checkout
 from services.payments.profiles.mutations import keep_profile
 from services.payments.settings import PaymentsSettings
 from services.payments.webhooks.api import router
-from services.payments.webhooks.consumers import take_up
+from services.payments.webhooks.consumers import look_where_told
 from services.payments.webhooks.domain import WEBHOOK_MAX_BYTES, PolarWebhook
 from tests.programs import Program, free_port
 
@@ -159,7 +160,8 @@ class Payments:
         return known
 
     async def hold(self, known: Player, event_id: str | None = None) -> None:
-        await open_checkout(self.delivery(known.held, event_id), self.polar)
+        with suppress(AlreadyHandled):
+            await open_checkout(self.delivery(known.held, event_id), self.polar)
 
     async def opened(self, known: Player) -> str:
         """The id of the checkout at which the player can pay."""
@@ -176,7 +178,8 @@ class Payments:
 
     async def told(self, order: Order, event_id: str | None = None) -> None:
         webhook = PolarWebhook(type="order.paid", data={"id": order.id, "checkout_id": order.checkout_id})
-        await take_up(self.delivery(webhook, event_id), self.polar)
+        with suppress(AlreadyHandled):
+            await look_where_told(self.delivery(webhook, event_id), self.polar)
 
     async def attempt(self, known: Player) -> dict[str, Any]:
         rows = await self.rows("SELECT * FROM payment_attempts WHERE booking_id = :id", id=known.booking_id)
