@@ -8,9 +8,12 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 
+from deploy.standins import faults_api
+from deploy.standins.breaking import Breaking
 from deploy.standins.polar import admin, api, pages, webhooks_api
 from deploy.standins.polar.courier import Courier
 from deploy.standins.polar.errors import PolarError, validation_body
+from deploy.standins.polar.faults import request_faults
 from deploy.standins.polar.gate import Gate
 from deploy.standins.polar.settings import Settings
 from deploy.standins.polar.state import Standin, open_standin
@@ -26,10 +29,12 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.standin = standin
     app.state.courier = Courier(standin)
     app.add_middleware(Gate, access_token=settings.access_token)
+    faults = request_faults(standin)
+    app.add_middleware(Breaking, faults=faults)
     app.add_middleware(Recording, database=standin.database, clock=standin.clock)  # outermost: sees refusals too
     app.add_exception_handler(PolarError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
-    for router in (api.router, webhooks_api.router, pages.router, admin.router):
+    for router in (api.router, webhooks_api.router, pages.router, admin.router, faults_api.router(faults)):
         app.include_router(router)
     app.add_api_route("/healthz", _healthz, methods=["GET"])
     return app
