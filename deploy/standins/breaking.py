@@ -21,12 +21,12 @@ class Breaking:
             return
         body = await _whole(receive)
         text = f"{scope['query_string'].decode('latin-1')}\n{body.decode(errors='replace')}"
-        fault = self._faults.next(lambda each: each.match.fits(scope["method"], scope["path"], text))
-        if fault is None:
+        strike = self._faults.next(lambda each: each.match.fits(scope["method"], scope["path"], text))
+        if strike is None:
             await self._app(scope, _replaying(body, receive), send)
             return
-        scope[FAULT] = fault.action
-        await fault.strike(Line(self._app, scope, _replaying(body, receive), send))
+        scope[FAULT] = strike.fault.action
+        await strike.fault.strike(Line(self._app, scope, _replaying(body, receive), send))
 
 
 async def _whole(receive: Receive) -> bytes:

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -45,6 +46,15 @@ class Occasion(BaseModel):
 FaultT = TypeVar("FaultT", bound=Occasion)
 
 
+@dataclass(frozen=True)
+class Strike(Generic[FaultT]):
+    """The `number`-th of this fault; 1 is the first."""
+
+    id: int
+    fault: FaultT
+    number: int
+
+
 class Faults(Generic[FaultT]):
     """Those of one kind, in the order of their making. Durable, as everything that a stand-in knows."""
 
@@ -60,7 +70,7 @@ class Faults(Generic[FaultT]):
         )
         return added.lastrowid or 0
 
-    def next(self, fits: Callable[[FaultT], bool]) -> FaultT | None:
+    def next(self, fits: Callable[[FaultT], bool]) -> Strike[FaultT] | None:
         """The first that fits and whose turn it is. A match is counted also when it is not yet the fault's turn."""
         for row in self._database.rows("SELECT * FROM faults WHERE kind = ? ORDER BY id", (self._kind,)):
             fault = self._shape.validate_json(row["doc"])
@@ -71,7 +81,7 @@ class Faults(Generic[FaultT]):
                 "UPDATE faults SET matched = matched + 1, fired = fired + ? WHERE id = ?", (strikes, row["id"])
             )
             if strikes:
-                return fault
+                return Strike(row["id"], fault, row["fired"] + 1)
         return None
 
     def listed(self) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """`/_admin/faults` of both stand-ins: tell, list, take back."""
 
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, HTTPException
@@ -9,7 +10,8 @@ from pydantic import ValidationError
 from deploy.standins.faults import Faults
 
 
-def router(faults: Faults[Any], path: str = "/faults") -> APIRouter:
+def router(faults: Faults[Any], path: str = "/faults", cleared: Callable[[], None] = lambda: None) -> APIRouter:
+    """`cleared` is called when some are taken back."""
     routes = APIRouter(prefix=f"/_admin{path}")
 
     @routes.post("", status_code=201)
@@ -25,12 +27,15 @@ def router(faults: Faults[Any], path: str = "/faults") -> APIRouter:
 
     @routes.delete("")
     async def take_all_back() -> dict[str, Any]:
-        return {"cleared": faults.clear()}
+        taken_back = faults.clear()
+        cleared()
+        return {"cleared": taken_back}
 
     @routes.delete("/{fault_id}")
     async def take_back(fault_id: int) -> dict[str, Any]:
         if not faults.clear(fault_id):
             raise HTTPException(404)
+        cleared()
         return {"cleared": 1}
 
     return routes

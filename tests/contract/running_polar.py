@@ -61,6 +61,9 @@ class RunningPolar:
         match = {"method": method, "path": path, "contains": told.pop("contains", "")}
         await self.admin("faults", match=match, action=action, **told)
 
+    async def webhook_fault(self, action: str, event_type: str = "", **told: object) -> None:
+        await self.admin("webhook-faults", match={"type": event_type}, action=action, **told)
+
     async def look(self, path: str) -> Any:
         answer = await self.http.get(f"/_admin/{path}")
         answer.raise_for_status()

@@ -133,7 +133,7 @@ async def move_clock(standin: Standin, body: ClockMove) -> Document:
     """What falls due by the move is done before the answer; webhooks that fall due leave right after it."""
     now = standin.clock.advance(body.advance_s)
     catch_up(standin)
-    standin.work_to_do.set()
+    standin.hooks.work_to_do.set()
     return {"now": iso(now)}
 
 

@@ -1,6 +1,7 @@
 """The tables. A resource is the JSON document that Polar answers, beside the few columns that the stand-in searches by."""
 
 from deploy.standins import clock, faults, recording
+from deploy.standins.webhooks.schema import WEBHOOKS
 
 BOOKS = """
 CREATE TABLE IF NOT EXISTS customers (
@@ -24,21 +25,6 @@ CREATE TABLE IF NOT EXISTS refunds (
   status TEXT NOT NULL, settles_at REAL, ends TEXT NOT NULL DEFAULT 'succeeded', doc TEXT NOT NULL
 );
 
-CREATE TABLE IF NOT EXISTS webhook_endpoints (
-  id TEXT NOT NULL PRIMARY KEY, url TEXT NOT NULL, events TEXT NOT NULL, enabled INTEGER NOT NULL, created_at REAL NOT NULL
-);
-CREATE TABLE IF NOT EXISTS webhook_events (
-  seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, endpoint_id TEXT NOT NULL REFERENCES webhook_endpoints (id),
-  type TEXT NOT NULL, payload TEXT NOT NULL, created_at REAL NOT NULL,
-  state TEXT NOT NULL CHECK (state IN ('pending', 'succeeded', 'failed', 'skipped')),
-  attempts INTEGER NOT NULL, next_attempt_at REAL NOT NULL, first_attempt_at REAL, last_http_code INTEGER
-);
-CREATE INDEX IF NOT EXISTS webhook_events_pending ON webhook_events (endpoint_id, seq) WHERE state = 'pending';
-CREATE TABLE IF NOT EXISTS webhook_deliveries (
-  seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, event_id TEXT NOT NULL REFERENCES webhook_events (id),
-  at REAL NOT NULL, succeeded INTEGER NOT NULL, http_code INTEGER, response TEXT
-);
-
 CREATE TABLE IF NOT EXISTS ledger (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL CHECK (kind IN ('charge', 'refund', 'reversal')),
   order_id TEXT NOT NULL, checkout_id TEXT NOT NULL, refund_id TEXT,
@@ -57,4 +43,4 @@ CREATE TRIGGER IF NOT EXISTS ledger_refunds_at_most_the_charge BEFORE INSERT ON 
   BEGIN SELECT RAISE(ABORT, 'a refund exceeds what is left of the charge'); END;
 """
 
-SCHEMA = clock.SCHEMA + recording.SCHEMA + faults.SCHEMA + BOOKS
+SCHEMA = clock.SCHEMA + recording.SCHEMA + faults.SCHEMA + WEBHOOKS + BOOKS
