@@ -33,6 +33,7 @@ class Settings(StandinSettings):
     webhook_signing: Literal["standard", "legacy"] = "standard"  # legacy: endpoints made before 2026-09-08
     webhook_events: str = PURCHASE_EVENTS
     webhook_time_scale: Annotated[float, Field(ge=0)] = 1.0  # times each wait between two attempts
+    webhook_in_order: bool = True  # Polar's first attempts; without it they go side by side
     webhook_timeout_s: Annotated[float, Field(gt=0)] = 10.0
 
     charge_s: Annotated[float, Field(ge=0)] = 0.0  # how long the bank thinks after Pay
