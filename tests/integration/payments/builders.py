@@ -74,15 +74,28 @@ class RunningPolar:
             "deploy.standins.polar", environment, f"{self.url}/healthz", folder / f"polar-{port}.log"
         )
 
+    async def pull(self, lever: str, method: str = "POST", **body: Any) -> dict[str, Any]:
+        """One of those in deploy/standins/README.md."""
+        async with httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=30) as client:
+            answer = await client.request(method, f"/_admin/{lever}", json=body if method == "POST" else None)
+            answer.raise_for_status()
+        told: dict[str, Any] = answer.json()
+        return told
+
     async def pay(self, checkout_id: str) -> None:
-        async with httpx.AsyncClient(base_url=self.url, trust_env=False) as client:
-            (await client.post(f"/_admin/checkouts/{checkout_id}/pay")).raise_for_status()
+        await self.pull(f"checkouts/{checkout_id}/pay")
+
+    async def ledger(self, booking_id: UUID | None = None) -> dict[str, Any]:
+        return await self.pull("ledger" + (f"?booking_id={booking_id}" if booking_id else ""), "GET")
 
     async def charges(self, booking_id: UUID) -> int:
-        async with httpx.AsyncClient(base_url=self.url, trust_env=False) as client:
-            answer = await client.get("/_admin/ledger", params={"booking_id": str(booking_id)})
-        charges: int = answer.json()["charges"]
+        charges: int = (await self.ledger(booking_id))["charges"]
         return charges
+
+    async def fail(self, action: str, method: str, path: str, contains: object = "", **more: Any) -> int:
+        """A fault of requests that concern this booking, say. Its id."""
+        match = {"method": method, "path": path} | ({"contains": str(contains)} if contains else {})
+        return int((await self.pull("faults", match=match, action=action, **more))["id"])
 
 
 @dataclass

@@ -1,0 +1,152 @@
+"""The proofs that no player is charged twice and no refund is forgotten, each ending with Polar's own ledger."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from courtside_contracts.payment import PaymentRefunded
+from services.payments.checkouts import actions as checkouts
+from services.payments.checkouts.domain import Intent, Quote
+from tests.integration.booking.in_process import Office, migrate
+from tests.integration.payments.builders import Payments, RunningPolar
+from tests.integration.payments.conftest import NewDatabase
+from tests.integration.payments.exchange import Exchange, Visit
+
+CHECKOUTS, REFUNDS = "/v1/checkouts/", "/v1/refunds/"
+
+
+@pytest.fixture(scope="module")
+async def exchange(new_database: NewDatabase, payments: Payments, standin: RunningPolar) -> AsyncIterator[Exchange]:
+    url = await new_database("booking")
+    await migrate(url)
+    async with Office.open(url) as office, Exchange.open(office, payments) as exchange:
+        yield exchange
+
+
+async def test_a_checkout_whose_answer_is_lost_is_one_page_and_one_charge(exchange: Exchange) -> None:
+    for action in ("accept_then_reset", "bad_json", "missing_field", "accept_then_status"):
+        visit = await exchange.hold_unheard()
+        more = {"missing_field": {"field": "url"}, "accept_then_status": {"code": 500}}.get(action, {})
+        await exchange.payments.standin.fail(action, "POST", CHECKOUTS, visit.booking_id, **more)
+        await exchange.carry()
+        await exchange.look_at_page(visit)
+
+        made = (await exchange.payments.polar.client.checkouts.list(query=visit.email)).items
+        assert [checkout.url for checkout in made] == [visit.url], action
+        assert await exchange.pages_shown(visit) == {visit.url}
+        await exchange.tell_paid(await exchange.pay(visit), visit.checkout_id)
+        await exchange.carry()
+        assert await exchange.status(visit) == "confirmed"
+        await exchange.must_close(visit)
+
+
+async def test_a_payment_told_of_five_times_in_parallel_confirms_once(exchange: Exchange) -> None:
+    """Twice under one id, as a redelivery; and under ids of their own, as from further endpoints."""
+    visit = await exchange.hold()
+    order_id = await exchange.pay(visit)
+    ids = [f"{number}-{order_id}" for number in (1, 1, 2, 3, 4)]
+    await asyncio.gather(*(exchange.tell_paid(order_id, visit.checkout_id, webhook_id) for webhook_id in ids))
+    await exchange.carry()
+
+    told = await exchange.events(visit)
+    assert (told.count("payment.succeeded"), told.count("booking.confirmed")) == (1, 1)
+    await exchange.must_close(visit)
+
+
+async def test_a_refund_told_of_before_its_payment_ends_refunded(exchange: Exchange) -> None:
+    visit = await exchange.hold()
+    order_id = await exchange.pay(visit)
+    await exchange.payments.standin.pull(f"orders/{order_id}/refund")
+    await exchange.webhook("order.refunded", id=order_id, checkout_id=visit.checkout_id)
+    await exchange.carry()
+    await exchange.tell_paid(order_id, visit.checkout_id)
+    await exchange.carry()
+    await exchange.expire(visit)
+    await exchange.carry()
+
+    told = await exchange.events(visit)
+    assert "booking.confirmed" not in told
+    assert told.count("payment.refunded") == 1
+    assert await exchange.status(visit) == "expired"
+    await exchange.must_close(visit)
+
+
+async def test_a_late_payment_is_refunded_when_the_court_is_taken(exchange: Exchange) -> None:
+    late = await exchange.hold()
+    await exchange.expire(late)
+    quick = await exchange.hold(late.slot)
+    order_id = await exchange.pay(late)
+    for _ in range(2):
+        await exchange.tell_paid(order_id, late.checkout_id)
+        await exchange.carry()
+
+    assert (await exchange.status(late), await exchange.status(quick)) == ("expired", "held")
+    ledger = await exchange.ledger(late)
+    assert (ledger["charges"], ledger["refunds"]) == (1, 1)
+    [refunded] = await exchange.payments.events(PaymentRefunded, late.booking_id)
+    assert (refunded.reason, refunded.amount_minor, refunded.refunded_minor) == ("paid_too_late", 2400, 2400)
+    await exchange.must_close(late, quick)
+
+
+async def test_a_late_payment_confirms_when_the_court_is_still_free(exchange: Exchange) -> None:
+    late = await exchange.hold()
+    await exchange.expire(late)
+    await exchange.carry()
+    await exchange.tell_paid(await exchange.pay(late), late.checkout_id)
+    await exchange.carry()
+
+    assert await exchange.status(late) == "confirmed"
+    assert (await exchange.ledger(late))["refunds"] == 0
+    await exchange.must_close(late)
+
+
+@pytest.mark.parametrize(
+    "action",
+    ["accept_then_reset", "accept_then_break_off", "accept_then_status", "bad_json", "unknown_enum", "reset_before"],
+)
+async def test_a_refund_whose_answer_is_lost_is_given_once(exchange: Exchange, action: str) -> None:
+    visit = await confirmed(exchange)
+    more = {"accept_then_status": {"code": 502}, "unknown_enum": {"field": "status"}}.get(action, {})
+    await exchange.payments.standin.fail(action, "POST", REFUNDS, visit.booking_id, **more)
+    assert await exchange.cancel(visit)
+    await exchange.carry()
+
+    ledger = await exchange.ledger(visit)
+    assert (ledger["charges"], ledger["refunds"], ledger["balance_minor"]) == (1, 1, 0)
+    assert len(await exchange.payments.events(PaymentRefunded, visit.booking_id)) == 1
+    await exchange.must_close(visit)
+
+
+async def test_of_two_pages_that_are_paid_one_is_kept_and_one_goes_back_as_a_duplicate(exchange: Exchange) -> None:
+    """A second page of the same attempt, as two processes make that are asked at once: only one of them is shown."""
+    for stray_first in (False, True):
+        visit = await exchange.hold()
+        stray = await a_second_page(exchange, visit)
+        orders = [(await exchange.pay_at(page), page) for page in (visit.checkout_id, stray)]
+        for order_id, page in reversed(orders) if stray_first else orders:
+            await exchange.tell_paid(order_id, page)
+            await exchange.carry()
+
+        assert await exchange.status(visit) == "confirmed"
+        [back] = (await exchange.payments.polar.client.refunds.list(order_id=orders[1][0])).items
+        assert (back.reason, back.status, back.amount) == ("duplicate", "succeeded", 2400)
+        await exchange.must_close(visit)
+
+
+async def a_second_page(exchange: Exchange, visit: Visit) -> str:
+    [attempt] = await exchange.payments.rows(
+        "SELECT id FROM payment_attempts WHERE booking_id = :id", id=visit.booking_id
+    )
+    quote = Quote(attempt["id"], visit.booking_id, 2400, "EUR")
+    return (await checkouts.create(exchange.payments.polar, Intent(quote, visit.email, repeated=False))).id
+
+
+async def confirmed(exchange: Exchange) -> Visit:
+    visit = await exchange.hold()
+    await exchange.tell_paid(await exchange.pay(visit), visit.checkout_id)
+    await exchange.carry()
+    assert await exchange.status(visit) == "confirmed"
+    return visit
