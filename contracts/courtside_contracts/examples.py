@@ -57,6 +57,7 @@ FACTS: Mapping[str, Any] = {
     "user_id": UUID("01a20fbf-6f00-7b1d-a5b6-0c9d8e7f6a5b"),
     "venue_id": UUID("01a20fc0-0000-7000-8000-000000000000"),
     "venue_name": "Club Norte",
+    "venues": (UUID("01a20fc0-0000-7000-8000-000000000000"),),
     "version": 2,
 }
 """What a field of this name says, whichever event it is a field of. A new event made of known fields has its example already."""

@@ -26,6 +26,8 @@ class UserProfile(Event):
     email: str
     name: str
     locale: str
+    venues: tuple[UUID, ...] = ()
+    """Where they are staff. Together with the role `staff` in their token they act for these venues; alone it gives no right."""
 
     @property
     def key(self) -> str:

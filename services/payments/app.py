@@ -18,18 +18,23 @@ from courtside_contracts.booking import (
 from courtside_contracts.payment import PaymentRefundRequested
 from courtside_contracts.topics import BOOKING_EVENTS, PAYMENT_EVENTS, POLAR_WEBHOOKS, USER_PROFILES
 from courtside_contracts.user import UserProfile
-from services.chassis import limits
+from services.chassis import http, limits
 from services.chassis.consuming import Consumers
-from services.chassis.crons import Cron
+from services.chassis.crons import Cron, Errand
 from services.chassis.dead_letters import api as dead_letters
 from services.chassis.idempotency import PURGE_BATCH, purge
 from services.chassis.service import Chassis, Service
+from services.payments.accounts import api as accounts
 from services.payments.actions import Polar
 from services.payments.bookings.consumers import follow
 from services.payments.checkouts.consumers import open_checkout
 from services.payments.profiles.mutations import forget_profile, keep_profile
+from services.payments.quarantine import api as quarantine
+from services.payments.reconciliation import api as reconciliation
+from services.payments.reconciliation.reconciler import Reconciler
 from services.payments.refunds.consumers import pay_back
 from services.payments.settings import PaymentsSettings
+from services.payments.webhooks import mutations as webhooks
 from services.payments.webhooks.api import router as webhooks_router
 from services.payments.webhooks.consumers import look_where_told
 from services.payments.webhooks.domain import WEBHOOK_MAX_BYTES, PolarWebhook
@@ -47,22 +52,42 @@ SETTLED: tuple[type[BookingEvent], ...] = (
 CRONS = (
     Cron("purge idempotency answers", timedelta(minutes=10), PURGE_BATCH, purge),
     Cron("purge rate limits", timedelta(minutes=1), limits.PURGE_BATCH, limits.purge),
+    Cron("purge webhooks", timedelta(hours=1), webhooks.PURGE_BATCH, webhooks.purge),
 )
 """They tidy; no promise rests on them."""
+
+
+TITLE = "Courtside payments"
+STAFF = (accounts.router, quarantine.router)
+OPERATORS = (reconciliation.router, dead_letters.router())
+ROUTERS = (webhooks_router, *STAFF, *OPERATORS)
 
 
 def build(chassis: Chassis) -> Service:
     settings = chassis.settings
     assert isinstance(settings, PaymentsSettings)
     polar = Polar.connect(settings)
+    reconciler = Reconciler(polar, chassis.unit_of_work)
     return Service(
         body_max_bytes=WEBHOOK_MAX_BYTES,
-        title="Courtside payments",
-        routers=(webhooks_router, dead_letters.router()),
+        title=TITLE,
+        routers=ROUTERS,
         consumers=consumers(polar, timedelta(seconds=settings.unsettled_seconds)),
-        crons=CRONS,
-        state={"polar_webhook_secrets": settings.polar_webhook_secrets},
+        crons=(*CRONS, *errands(reconciler, timedelta(seconds=settings.reconcile_every_seconds))),
+        state={"polar_webhook_secrets": settings.polar_webhook_secrets, "polar": polar},
         close=polar.close,
+    )
+
+
+def openapi() -> str:
+    return http.describe(TITLE, ROUTERS)
+
+
+def errands(reconciler: Reconciler, every: timedelta) -> tuple[Errand, ...]:
+    """The guarantee beside the fast path: bookings are confirmed and refunds followed with every webhook lost."""
+    return (
+        Errand("reconcile", every, reconciler.carry_on, reconciler.show_differences),
+        Errand("reconcile everything", timedelta(days=1), reconciler.compare_all),
     )
 
 

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from uuid import UUID
+
 from courtside_contracts.user import UserProfile
 from services.booking.users.domain import User
 
 
-def profile(user: User) -> UserProfile:
-    return UserProfile(user_id=user.id, version=user.version, email=user.email, name=user.name, locale=user.locale)
+def profile(user: User, venues: Sequence[UUID]) -> UserProfile:
+    """`venues` are those at which they are staff."""
+    return UserProfile(
+        user_id=user.id,
+        version=user.version,
+        email=user.email,
+        name=user.name,
+        locale=user.locale,
+        venues=tuple(venues),
+    )

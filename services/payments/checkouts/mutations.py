@@ -76,7 +76,13 @@ async def give_up(work: UnitOfWork, event: BookingEvent) -> None:
 async def lapse(work: UnitOfWork, attempt_id: UUID, actor: str) -> bool:
     """Polar says that nobody can pay at its page any more. Whether that was news."""
     live = (PaymentAttempt.id == attempt_id) & PaymentAttempt.state.in_(("creating", "open"))
-    return await _lapse(work, live, actor)
+    return await _lapse(work, live, actor) > 0
+
+
+async def lapse_overdue(work: UnitOfWork, actor: str) -> int:
+    """Pages that were never made, for holds that are over. How many."""
+    over = (PaymentAttempt.state == "creating") & (PaymentAttempt.hold_expires_at <= work.now)
+    return await _lapse(work, over, actor)
 
 
 async def settle(work: UnitOfWork, attempt_id: UUID) -> None:
@@ -109,10 +115,10 @@ def _begun_for(booking_id: UUID) -> ColumnElement[bool]:
     return (PaymentAttempt.booking_id == booking_id) & (PaymentAttempt.state == "creating")
 
 
-async def _lapse(work: UnitOfWork, wanted: ColumnElement[bool], actor: str) -> bool:
+async def _lapse(work: UnitOfWork, wanted: ColumnElement[bool], actor: str) -> int:
     """A checkout that Polar may have made for it stays unknown to everyone, so nobody can pay it."""
     over = update(PaymentAttempt).where(wanted).values(state="lapsed", changed_at=work.now)
     lapsed = (await work.session.scalars(over.returning(PaymentAttempt.id))).all()
     for attempt_id in lapsed:
         await note(work, attempt_id, "lapsed", actor)
-    return bool(lapsed)
+    return len(lapsed)

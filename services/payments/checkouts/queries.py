@@ -1,15 +1,19 @@
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from services.payments.checkouts.domain import Attempt, Quote
 from services.payments.checkouts.tables import PaymentAttempt
 
+Covers = Callable[[Any], ColumnElement[bool]]
+"""Of a venue's id: whether its rows exist for the caller."""
 QUOTE = (PaymentAttempt.id, PaymentAttempt.booking_id, PaymentAttempt.amount_minor, PaymentAttempt.currency)
 
 
@@ -45,14 +49,20 @@ async def locked(session: AsyncSession, attempt_id: UUID) -> Attempt | None:
     return Attempt(Quote(*row[:4]), row[4], row[5]) if row else None
 
 
-async def attempts_of(session: AsyncSession, booking_id: UUID) -> Sequence[PaymentAttempt]:
+async def attempts_of(session: AsyncSession, booking_id: UUID, covers: Covers) -> Sequence[PaymentAttempt]:
     """The oldest first."""
-    found = select(PaymentAttempt).where(PaymentAttempt.booking_id == booking_id)
+    found = select(PaymentAttempt).where(PaymentAttempt.booking_id == booking_id, covers(PaymentAttempt.venue_id))
     return (await session.scalars(found.order_by(PaymentAttempt.created_at, PaymentAttempt.id))).all()
 
 
-async def attempt(session: AsyncSession, attempt_id: UUID) -> PaymentAttempt | None:
-    return await session.get(PaymentAttempt, attempt_id)
+async def attempt(session: AsyncSession, attempt_id: UUID, covers: Covers) -> PaymentAttempt | None:
+    found = select(PaymentAttempt).where(PaymentAttempt.id == attempt_id, covers(PaymentAttempt.venue_id))
+    return await session.scalar(found)
+
+
+def of_venues(attempt_id: InstrumentedAttribute[UUID | None], covers: Covers) -> ColumnElement[bool]:
+    """Of rows that name an attempt: those of venues that exist for the caller."""
+    return attempt_id.in_(select(PaymentAttempt.id).where(covers(PaymentAttempt.venue_id)))
 
 
 async def unfinished(session: AsyncSession, attempt_ids: Sequence[UUID]) -> Mapping[UUID, Attempt]:

@@ -23,23 +23,28 @@ from services.payments.refunds.domain import Debt, Sighting
 log = structlog.get_logger()
 
 
-async def take_up(work: UnitOfWork, seen: Sighting, product_id: str, actor: str) -> None:
-    """What a look at one order of Polar says. The same look again changes nothing, and an older one after a newer one neither.
+async def take_up(work: UnitOfWork, seen: Sighting, product_id: str, actor: str) -> bool:
+    """What a look at one order of Polar says; whether it was news. The same look again changes nothing, and an older one after a newer
+    one neither.
 
     `actor` is who had us look: a webhook of Polar, or the reconciler.
     """
     attempt = await _attempt_of(work, seen.order)
     if attempt is None:
-        await quarantine(work, seen.order, "unknown-checkout", None, actor)
-        await release(work, seen.order, seen.order.refunded_minor)
-        return
-    if await recorded(work.session, seen.order.id) is None:
-        if reason := mismatch(seen.order, attempt, product_id):
-            await _doubt(work, seen.order, attempt, reason, actor)
-        else:
-            await _accept(work, seen.order, attempt, actor)
-    refunded_minor = await refunds.take_up(work, attempt.quote, seen, actor)
-    await release(work, seen.order, refunded_minor)
+        found = await quarantine(work, seen.order, "unknown-checkout", None, actor)
+        return await release(work, seen.order, seen.order.refunded_minor) or found
+    new = await recorded(work.session, seen.order.id) is None and await _decide(
+        work, seen.order, attempt, product_id, actor
+    )
+    gone = await refunds.take_up(work, attempt.quote, seen, actor)
+    return await release(work, seen.order, gone.refunded_minor) or gone.news or new
+
+
+async def _decide(work: UnitOfWork, order: Order, attempt: Attempt, product_id: str, actor: str) -> bool:
+    if reason := mismatch(order, attempt, product_id):
+        return await _doubt(work, order, attempt, reason, actor)
+    await _accept(work, order, attempt, actor)
+    return True
 
 
 async def _attempt_of(work: UnitOfWork, order: Order) -> Attempt | None:
@@ -69,9 +74,9 @@ async def _accept(work: UnitOfWork, order: Order, attempt: Attempt, actor: str) 
         work.publish(events.payment_succeeded(order, quote))
 
 
-async def _doubt(work: UnitOfWork, order: Order, attempt: Attempt, reason: Mismatch, actor: str) -> None:
-    """It confirms nothing. Money at a page that was never shown goes back by itself; the rest waits for a person."""
-    await quarantine(work, order, reason, attempt.quote, actor)
+async def _doubt(work: UnitOfWork, order: Order, attempt: Attempt, reason: Mismatch, actor: str) -> bool:
+    """It confirms nothing. Money at a page that was never shown goes back by itself; the rest waits for a person. Whether it was news."""
+    news = await quarantine(work, order, reason, attempt.quote, actor)
     if reason == "other-checkout" and order.status == "paid":
         quote = attempt.quote
         debt = Debt(
@@ -85,3 +90,4 @@ async def _doubt(work: UnitOfWork, order: Order, attempt: Attempt, reason: Misma
             currency=order.currency,
         )
         await refunds.request(work, debt, PAYMENTS)
+    return news

@@ -17,8 +17,8 @@ log = structlog.get_logger()
 QUARANTINED = Counter("courtside_orders_quarantined_total", "Paid orders that fit no payment attempt", ["reason"])
 
 
-async def quarantine(work: UnitOfWork, order: Order, reason: Mismatch, quote: Quote | None, actor: str) -> None:
-    """Once for each order and reason. Raises the alarm."""
+async def quarantine(work: UnitOfWork, order: Order, reason: Mismatch, quote: Quote | None, actor: str) -> bool:
+    """Once for each order and reason: whether it was new. Raises the alarm."""
     kept = insert(QuarantinedOrder).values(
         id=uuid7(),
         polar_order_id=order.id,
@@ -31,15 +31,19 @@ async def quarantine(work: UnitOfWork, order: Order, reason: Mismatch, quote: Qu
         booking_id=quote and quote.booking_id,
         found_at=work.now,
     )
-    if await work.session.scalar(kept.on_conflict_do_nothing().returning(QuarantinedOrder.id)):
-        QUARANTINED.labels(reason).inc()
-        log.error("order quarantined", reason=reason, order_id=order.id, checkout_id=order.checkout_id)
-        if quote:
-            await note(work, quote.attempt_id, "quarantined", actor, order_id=order.id, reason=reason)
+    if await work.session.scalar(kept.on_conflict_do_nothing().returning(QuarantinedOrder.id)) is None:
+        return False
+    QUARANTINED.labels(reason).inc()
+    log.error("order quarantined", reason=reason, order_id=order.id, checkout_id=order.checkout_id)
+    if quote:
+        await note(work, quote.attempt_id, "quarantined", actor, order_id=order.id, reason=reason)
+    return True
 
 
-async def release(work: UnitOfWork, order: Order, refunded_minor: int) -> None:
-    """Nobody need look at it any more, once nothing of it is left."""
-    if refunded_minor >= order.total_minor:
-        waiting = (QuarantinedOrder.polar_order_id == order.id) & QuarantinedOrder.settled_at.is_(None)
-        await work.session.execute(update(QuarantinedOrder).where(waiting).values(settled_at=work.now))
+async def release(work: UnitOfWork, order: Order, refunded_minor: int) -> bool:
+    """Nobody need look at it any more, once nothing of it is left. Whether somebody had to."""
+    if refunded_minor < order.total_minor:
+        return False
+    waiting = (QuarantinedOrder.polar_order_id == order.id) & QuarantinedOrder.settled_at.is_(None)
+    settled = update(QuarantinedOrder).where(waiting).values(settled_at=work.now)
+    return bool((await work.session.scalars(settled.returning(QuarantinedOrder.id))).all())

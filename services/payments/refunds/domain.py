@@ -100,6 +100,14 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
+class Gone:
+    """How much of an order has gone back, and whether that, or how far the rest is, was news."""
+
+    refunded_minor: int
+    news: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """What is to be asked of Polar, unless it was done before. `amount_minor` has its tax within."""
 

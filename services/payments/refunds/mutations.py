@@ -21,6 +21,7 @@ from services.payments.refunds import events, queries
 from services.payments.refunds.domain import (
     Call,
     Debt,
+    Gone,
     PolarRefund,
     RefundUnknown,
     Sighting,
@@ -99,11 +100,9 @@ async def end_without_money(work: UnitOfWork, refund_id: UUID) -> None:
         await _note(work, refund, "refunded", PAYMENTS)
 
 
-async def take_up(work: UnitOfWork, quote: Quote, seen: Sighting, actor: str) -> int:
-    """What Polar says of the refunds of one order, ours and its own. How much of it has gone back, in minor units.
-
-    The attempt must be locked.
-    """
+async def take_up(work: UnitOfWork, quote: Quote, seen: Sighting, actor: str) -> Gone:
+    """What Polar says of the refunds of one order, ours and its own. The attempt must be locked."""
+    news = False
     known = list(await queries.of_order(work.session, seen.order.id))
     for told in sorted(seen.refunds, key=lambda one: one.changed_at):
         refund = _among(known, told)
@@ -113,7 +112,8 @@ async def take_up(work: UnitOfWork, quote: Quote, seen: Sighting, actor: str) ->
             known.append(refund)
         if refund is not None and is_news(refund.state, refund.polar_changed_at, told):
             await _follow(work, refund, told, known, actor)
-    return refunded_minor(known)
+            news = True
+    return Gone(refunded_minor(known), news)
 
 
 def promised_minor(refunds: Sequence[Refund]) -> int:

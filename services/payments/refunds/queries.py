@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from services.payments.refunds.domain import UNDER_WAY, UNFINISHED
+from services.payments.refunds.domain import UNDER_WAY, UNFINISHED, State
 from services.payments.refunds.tables import Refund
 
 
@@ -42,9 +42,14 @@ async def refunded_among(session: AsyncSession, polar_order_ids: Sequence[str]) 
 
 
 async def orders_unfinished(session: AsyncSession) -> Sequence[str]:
-    """Orders with a refund that may still change."""
-    found = select(Refund.polar_order_id).where(Refund.state.in_(UNFINISHED)).distinct()
+    """Orders with a refund that Polar has taken up and that may still change."""
+    found = select(Refund.polar_order_id).where(Refund.state == "pending").distinct()
     return (await session.scalars(found)).all()
+
+
+async def states_among(session: AsyncSession, polar_refund_ids: Sequence[str]) -> Mapping[str, State]:
+    found = select(Refund.polar_refund_id, Refund.state).where(Refund.polar_refund_id.in_(polar_refund_ids))
+    return {row[0]: row[1] for row in await session.execute(found) if row[0]}
 
 
 async def unfinished_since(session: AsyncSession, before: datetime) -> Sequence[Refund]:

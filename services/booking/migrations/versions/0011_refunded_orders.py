@@ -12,8 +12,10 @@ depends_on = None
 
 def upgrade() -> None:
     # A default that is a constant is no rewrite of the table.
-    column = sa.Column("refunded_orders", postgresql.ARRAY(sa.Text()), nullable=False, server_default=sa.text("'{}'"))
-    op.add_column("bookings", column)
+    op.add_column(
+        "bookings",
+        sa.Column("refunded_orders", postgresql.ARRAY(sa.Text()), nullable=False, server_default=sa.text("'{}'")),
+    )
 
 
 def downgrade() -> None:

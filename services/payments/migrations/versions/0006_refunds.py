@@ -1,4 +1,4 @@
-"""Refunds, the history of each payment, and what the reconciler found."""
+"""Refunds, the history of each payment, who works where, and what the reconciler found."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ REFUND_STATES = "state IN ('requested', 'calling', 'pending', 'succeeded', 'fail
 
 
 def upgrade() -> None:
+    op.add_column(
+        "profiles", sa.Column("venues", postgresql.ARRAY(sa.Uuid()), nullable=False, server_default=sa.text("'{}'"))
+    )
     _attempts()
     _orders()
     _refunds()
@@ -45,6 +48,7 @@ def downgrade() -> None:
     op.drop_index("payment_attempts_by_booking_id", "payment_attempts")
     for column in ("hold_expires_at", "venue_id"):
         op.drop_column("payment_attempts", column)
+    op.drop_column("profiles", "venues")
 
 
 def _attempts() -> None:
