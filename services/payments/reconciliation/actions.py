@@ -1,5 +1,4 @@
-"""Polar's lists, by pages of a hundred, the newest first: what is made meanwhile moves rows to a later page, so none is missed.
-"""
+"""Polar's lists, by pages of a hundred, the newest first: what is made meanwhile moves rows to a later page, so none is missed."""
 
 from __future__ import annotations
 

@@ -19,7 +19,9 @@ from standardwebhooks import Webhook
 from courtside_contracts.booking import BookingHeld
 from courtside_contracts.envelope import Event
 from courtside_contracts.user import UserProfile
+from deploy import tokens
 from services.chassis import http
+from services.chassis.auth import TokenVerifier
 from services.chassis.clock import DatabaseClock
 from services.chassis.consuming import AlreadyHandled, Delivery
 from services.chassis.database import Database
@@ -28,10 +30,10 @@ from services.chassis.relay import Doorbell
 from services.chassis.service import Chassis
 from services.chassis.unit_of_work import UnitOfWorkFactory
 from services.payments.actions import Polar
+from services.payments.app import ROUTERS
 from services.payments.checkouts.consumers import open_checkout
 from services.payments.profiles.mutations import keep_profile
 from services.payments.settings import PaymentsSettings
-from services.payments.webhooks.api import router
 from services.payments.webhooks.consumers import look_where_told
 from services.payments.webhooks.domain import WEBHOOK_MAX_BYTES, PolarWebhook
 from tests.programs import Program, free_port
@@ -42,8 +44,8 @@ SECRET = "whsec_" + base64.b64encode(b"the secret of the payment tests").decode(
 NEXT_SECRET = "whsec_" + base64.b64encode(b"the secret that replaces it").decode()
 
 
-def settings_for(database_url: str, standin: RunningPolar) -> PaymentsSettings:
-    given = {
+def settings_for(database_url: str, standin: RunningPolar, **more: Any) -> PaymentsSettings:
+    given = more | {
         "environment": "test",
         "database_url": database_url,
         "polar_base_url": standin.url,
@@ -146,6 +148,7 @@ class Payments:
     client: httpx.AsyncClient
     standin: RunningPolar
     settings: PaymentsSettings
+    hirings: int = 0
 
     @classmethod
     async def start(cls, settings: PaymentsSettings, standin: RunningPolar) -> Payments:
@@ -153,16 +156,35 @@ class Payments:
         await clock.synchronise(database)
         doorbell = Doorbell(settings.database_url.get_secret_value())
         chassis = Chassis(settings, database, clock, UnitOfWorkFactory(database, clock, doorbell.ring), doorbell)
-        state = {"chassis": chassis, "polar_webhook_secrets": settings.polar_webhook_secrets}
-        app = http.create_app(settings, "Courtside payments", WEBHOOK_MAX_BYTES, [router], **state)
+        polar = Polar.connect(settings)
+        state = {"chassis": chassis, "polar_webhook_secrets": settings.polar_webhook_secrets, "polar": polar}
+        state["verifier"] = TokenVerifier(settings)
+        app = http.create_app(settings, "Courtside payments", WEBHOOK_MAX_BYTES, ROUTERS, **state)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         client = httpx.AsyncClient(transport=transport, base_url="http://payments.test", trust_env=False)
-        return cls(chassis, Polar.connect(settings), client, standin, settings)
+        return cls(chassis, polar, client, standin, settings)
 
     async def stop(self) -> None:
         await self.client.aclose()
         await self.polar.close()
         await self.chassis.database.close()
+
+    async def ask(self, method: str, path: str, user: str | None = None, role: str = "admin", **request: Any) -> Any:
+        """As this user, or as nobody."""
+        headers = dict(request.pop("headers", {}))
+        if user:
+            assert self.settings.jwks_file
+            token = tokens.mint(self.settings.jwks_file.parent, f"{user}@club.test", user, tokens.Role(role))
+            headers["Authorization"] = f"Bearer {token}"
+        return await self.client.request(method, path, headers=headers, **request)
+
+    async def hire(self, user: str, *venues: UUID) -> None:
+        """As booking tells it: they are staff there, and nowhere else any more."""
+        self.hirings += 1
+        email = f"{user}@club.test"
+        told = {"user_id": tokens.user_id(email), "version": self.hirings, "email": email, "name": user, "locale": "es"}
+        async with self.chassis.unit_of_work() as work:
+            await keep_profile(work, UserProfile(**told, venues=venues))
 
     def delivery(self, event: Any, event_id: str | None = None) -> Delivery[Any]:
         return Delivery(event, event_id or str(uuid4()), "payments", self.chassis.unit_of_work)

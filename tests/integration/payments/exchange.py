@@ -98,8 +98,11 @@ class Exchange:
     async def open(cls, office: Office, payments: Payments) -> AsyncIterator[Exchange]:
         booking = Reader.of(office.chassis, booking_consumers(office.catalogue))
         paying = Reader.of(payments.chassis, payments_consumers(payments.polar, REST))
-        with capture_logs():
-            yield cls(office, payments, booking, paying)
+        exchange = cls(office, payments, booking, paying)
+        for database, service in ((office.chassis.database, "booking"), (payments.chassis.database, "payments")):
+            await exchange._said(database, service)  # what was said before concerns others
+        with capture_logs():  # to render the traces of so many tries takes longer than all the rest
+            yield exchange
 
     # What players and the club do
 
@@ -156,6 +159,16 @@ class Exchange:
                 await mutations.cancel(work, self.office.catalogue, booking, "player", None)
         return live
 
+    async def refund_by_staff(
+        self, visit: Visit, user: str = "Marta", role: str = "admin", **body: Any
+    ) -> dict[str, Any]:
+        [account] = await self.accounts(visit)
+        path, told = f"/v1/payments/{account['id']}/refund", {"reason": "They asked for it"} | body
+        answer = await self.payments.ask("POST", path, user, role, json=told)
+        assert answer.status_code == 202, answer.text
+        refund: dict[str, Any] = answer.json()
+        return refund
+
     # What Polar tells
 
     async def webhook(self, kind: str, webhook_id: str | None = None, **data: Any) -> None:
@@ -206,6 +219,42 @@ class Exchange:
         for chassis in (self.office.chassis, self.payments.chassis):
             rows += await chassis.database.pool.fetch(told, str(visit.booking_id))
         return [row["type"].removesuffix(".v1") for row in rows]
+
+    async def accounts(self, visit: Visit) -> list[dict[str, Any]]:
+        """The payments of a booking, as staff see them in full."""
+        listed = await self.payments.ask("GET", f"/v1/payments?booking_id={visit.booking_id}", "Marta")
+        assert listed.status_code == 200, listed.text
+        paths = [one["links"]["self"] for one in listed.json()["items"]]
+        return [(await self.payments.ask("GET", path, "Marta")).json() for path in paths]
+
+    async def quarantined(self, order_id: str) -> list[dict[str, Any]]:
+        """Why this order still waits for a person."""
+        answer = await self.payments.ask("GET", "/v1/quarantine?limit=100", "Marta")
+        assert answer.status_code == 200, answer.text
+        return [one for one in answer.json()["items"] if one["order_id"] == order_id]
+
+    async def reconcile(self, since: datetime | None = None) -> dict[str, Any]:
+        """As an operator asks for it; what came of it."""
+        body = {"since": since.isoformat()} if since else {}
+        begun = await self.payments.ask("POST", "/v1/ops/reconciliations", "Marta", json=body)
+        assert begun.status_code == 202, begun.text
+        async with asyncio.timeout(WITHIN_SECONDS):
+            while (told := await self._comparison(begun.headers["Location"]))["state"] == "running":  # noqa: ASYNC110 - the API is asked
+                await asyncio.sleep(0.05)
+        assert told["failure"] is None
+        return told
+
+    async def _comparison(self, path: str) -> dict[str, Any]:
+        told: dict[str, Any] = (await self.payments.ask("GET", path, "Marta")).json()
+        return told
+
+    async def differences_of(self, visit: Visit) -> list[dict[str, Any]]:
+        """What a comparison with Polar leaves of this booking."""
+        ids = {str(visit.booking_id)}
+        for account in await self.accounts(visit):
+            ids |= {one["id"] for one in (*account["orders"], *account["refunds"])}
+        since = datetime.now(UTC) - timedelta(hours=1)
+        return [one for one in (await self.reconcile(since))["differences"] if one["subject"] in ids]
 
     async def pages_shown(self, visit: Visit) -> set[str]:
         told = await self.payments.events(PaymentCheckoutOpened, visit.booking_id)

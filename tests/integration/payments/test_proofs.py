@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
-from courtside_contracts.payment import PaymentRefunded
+from courtside_contracts.payment import PaymentRefunded, PaymentRefundFailed
 from services.payments.checkouts import actions as checkouts
 from services.payments.checkouts.domain import Intent, Quote
-from tests.integration.booking.in_process import Office, migrate
-from tests.integration.payments.builders import Payments, RunningPolar
-from tests.integration.payments.conftest import NewDatabase
 from tests.integration.payments.exchange import Exchange, Visit
 
 CHECKOUTS, REFUNDS = "/v1/checkouts/", "/v1/refunds/"
-
-
-@pytest.fixture(scope="module")
-async def exchange(new_database: NewDatabase, payments: Payments, standin: RunningPolar) -> AsyncIterator[Exchange]:
-    url = await new_database("booking")
-    await migrate(url)
-    async with Office.open(url) as office, Exchange.open(office, payments) as exchange:
-        yield exchange
 
 
 async def test_a_checkout_whose_answer_is_lost_is_one_page_and_one_charge(exchange: Exchange) -> None:
@@ -134,6 +122,63 @@ async def test_of_two_pages_that_are_paid_one_is_kept_and_one_goes_back_as_a_dup
         [back] = (await exchange.payments.polar.client.refunds.list(order_id=orders[1][0])).items
         assert (back.reason, back.status, back.amount) == ("duplicate", "succeeded", 2400)
         await exchange.must_close(visit)
+
+
+async def test_another_amount_confirms_nothing_and_waits_for_a_person(exchange: Exchange) -> None:
+    visit = await exchange.hold()
+    await exchange.payments.change(
+        "UPDATE payment_attempts SET amount_minor = 2500 WHERE booking_id = :id", id=visit.booking_id
+    )
+    order_id = await exchange.pay(visit)
+    for _ in range(2):
+        await exchange.tell_paid(order_id, visit.checkout_id)
+        await exchange.carry()
+
+    assert await exchange.status(visit) == "held"
+    assert "payment.succeeded" not in await exchange.events(visit)
+    assert [doubt["reason"] for doubt in await exchange.quarantined(order_id)] == ["other-amount"]
+
+    await exchange.refund_by_staff(visit)
+    await exchange.carry()
+    assert await exchange.quarantined(order_id) == []
+    await exchange.must_close(visit)
+
+
+async def test_what_is_unknown_is_stored_and_answered_and_harms_nobody(exchange: Exchange) -> None:
+    visit = await exchange.hold()
+    order_id = await exchange.pay(visit)
+    await exchange.webhook("padel.tournament_won", id="t1")
+    await exchange.webhook("order.paid", id=order_id, checkout_id=visit.checkout_id, status="a status of next year")
+    await exchange.webhook("checkout.updated", id=visit.checkout_id, status="a status of next year")
+    await exchange.carry()
+
+    assert await exchange.status(visit) == "confirmed"
+    await exchange.must_close(visit)
+
+
+async def test_a_refund_that_fails_after_pending_is_owed_again_until_a_person_gives_it(exchange: Exchange) -> None:
+    visit = await confirmed(exchange)
+    await exchange.payments.standin.fail("refund_course", "POST", REFUNDS, visit.booking_id, pending_s=None)
+    await exchange.cancel(visit)
+    await exchange.carry()
+    [account] = await exchange.accounts(visit)
+    assert [refund["state"] for refund in account["refunds"]] == ["pending"]
+    assert "payment.refunded" not in await exchange.events(visit), "told only when the money is there"
+
+    [pending] = (await exchange.payments.polar.client.refunds.list(order_id=account["orders"][0]["id"])).items
+    await exchange.payments.standin.pull(f"refunds/{pending.id}/fail")
+    await exchange.webhook("refund.updated", id=pending.id, order_id=pending.order_id)
+    await exchange.carry()
+    [account] = await exchange.accounts(visit)
+    assert account["refund_failed"]
+    assert [difference["kind"] for difference in await exchange.differences_of(visit)] == ["refund owed"]
+    [failed] = await exchange.payments.events(PaymentRefundFailed, visit.booking_id)
+    assert (failed.refunded_minor, failed.failure) == (0, "failed")
+
+    await exchange.refund_by_staff(visit)
+    await exchange.carry()
+    assert await exchange.differences_of(visit) == []
+    await exchange.must_close(visit)
 
 
 async def a_second_page(exchange: Exchange, visit: Visit) -> str:
