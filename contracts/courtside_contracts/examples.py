@@ -51,13 +51,13 @@ FACTS: Mapping[str, Any] = {
     "requested_at": NOON,
     "sent_at": NOON,
     "series_id": UUID("01a20fcf-2147-7aa0-8e1c-2b7d0f1f5a00"),
+    "staff_of": (),
     "starts_at": datetime(2026, 11, 28, 17, 0, tzinfo=UTC),
     "status": "confirmed",
     "time_zone": "Europe/Madrid",
     "user_id": UUID("01a20fbf-6f00-7b1d-a5b6-0c9d8e7f6a5b"),
     "venue_id": UUID("01a20fc0-0000-7000-8000-000000000000"),
     "venue_name": "Club Norte",
-    "venues": (UUID("01a20fc0-0000-7000-8000-000000000000"),),
     "version": 2,
 }
 """What a field of this name says, whichever event it is a field of. A new event made of known fields has its example already."""

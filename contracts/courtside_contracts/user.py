@@ -26,8 +26,8 @@ class UserProfile(Event):
     email: str
     name: str
     locale: str
-    venues: tuple[UUID, ...] = ()
-    """Where they are staff. Together with the role `staff` in their token they act for these venues; alone it gives no right."""
+    staff_of: tuple[UUID, ...] = ()
+    """The venues where they work: together with the role `staff` in their token it lets them act for these."""
 
     @property
     def key(self) -> str:

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.chassis import problems
 from services.chassis.auth import Principal
-from services.payments.profiles.queries import venues_of
+from services.payments.profiles.queries import workplaces
 
 
 class StaffOnly(problems.Forbidden):
@@ -37,7 +37,7 @@ async def rights_of(session: AsyncSession, caller: Principal) -> Rights:
     """Asks the database each time: rights that were taken away have no afterlife in a cache."""
     if caller.role == "admin":
         return Rights(caller.user_id, is_admin=True)
-    venues = await venues_of(session, caller.user_id) if caller.role == "staff" else frozenset[UUID]()
+    venues = await workplaces(session, caller.user_id) if caller.role == "staff" else frozenset[UUID]()
     if not venues:
         raise StaffOnly("Only the staff of a venue may see its payments.")
     return Rights(caller.user_id, venues=venues)

@@ -9,13 +9,12 @@ from courtside_contracts.user import UserProfile
 from services.booking.users.domain import User
 
 
-def profile(user: User, venues: Sequence[UUID]) -> UserProfile:
-    """`venues` are those at which they are staff."""
+def profile(user: User, staff_of: Sequence[UUID]) -> UserProfile:
     return UserProfile(
         user_id=user.id,
         version=user.version,
         email=user.email,
         name=user.name,
         locale=user.locale,
-        venues=tuple(venues),
+        staff_of=tuple(staff_of),
     )

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from services.booking.users import events
 from services.booking.users.domain import EmailBelongsToAnotherUser, User, UserErased
-from services.booking.users.queries import COLUMNS, LIVING, must_live, to_user, venues_of
+from services.booking.users.queries import COLUMNS, LIVING, must_live, to_user, workplaces
 from services.booking.users.rights import refuse_erased
 from services.booking.users.tables import users, venue_staff
 from services.chassis.auth import Principal
@@ -88,22 +88,25 @@ async def edit(work: UnitOfWork, principal: Principal, changes: Mapping[str, str
 async def make_staff(work: UnitOfWork, venue_id: UUID, user_id: UUID) -> None:
     await must_live(work.session, user_id)
     row = insert(venue_staff).values(user_id=user_id, venue_id=venue_id, since=work.now)
-    if await work.session.scalar(row.on_conflict_do_nothing().returning(venue_staff.c.user_id)):
-        await _tell_of_venues(work, user_id)
+    hired = row.on_conflict_do_nothing().returning(venue_staff.c.user_id)
+    if await work.session.scalar(hired) is not None:
+        await _tell_anew(work, user_id)
 
 
 async def dismiss_staff(work: UnitOfWork, venue_id: UUID, user_id: UUID) -> None:
     one = (venue_staff.c.venue_id == venue_id) & (venue_staff.c.user_id == user_id)
-    if await work.session.scalar(delete(venue_staff).where(one).returning(venue_staff.c.user_id)):
-        await _tell_of_venues(work, user_id)
+    gone = delete(venue_staff).where(one).returning(venue_staff.c.user_id)
+    if await work.session.scalar(gone) is not None:
+        await _tell_anew(work, user_id)
 
 
-async def _tell_of_venues(work: UnitOfWork, user_id: UUID) -> None:
-    """The other services decide by them who may see what. An erased user has none any more, and is told of by a tombstone."""
-    changed = update(users).where(users.c.id == user_id, LIVING).values(version=users.c.version + 1)
-    if row := (await work.session.execute(changed.returning(*COLUMNS))).one_or_none():
+async def _tell_anew(work: UnitOfWork, user_id: UUID) -> None:
+    """Where somebody works has changed, and so has what the other services may show them."""
+    one = update(users).where(users.c.id == user_id, LIVING).values(version=users.c.version + 1)
+    row = (await work.session.execute(one.returning(*COLUMNS))).one_or_none()
+    if row is not None:
         await _tell(work, to_user(row))
 
 
 async def _tell(work: UnitOfWork, user: User) -> None:
-    work.publish(events.profile(user, await venues_of(work.session, user.id)))
+    work.publish(events.profile(user, await workplaces(work.session, user.id)))

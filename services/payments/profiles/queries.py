@@ -17,6 +17,6 @@ async def is_erased(session: AsyncSession, user_id: UUID) -> bool:
     return (await session.scalar(select(Profile.erased_at).where(Profile.user_id == user_id))) is not None
 
 
-async def venues_of(session: AsyncSession, user_id: UUID) -> frozenset[UUID]:
-    """Where they are staff, as far as we have heard."""
-    return frozenset(await session.scalar(select(Profile.venues).where(Profile.user_id == user_id)) or ())
+async def workplaces(session: AsyncSession, user_id: UUID) -> frozenset[UUID]:
+    """The venues whose staff this user is of, as far as we have heard."""
+    return frozenset(await session.scalar(select(Profile.staff_of).where(Profile.user_id == user_id)) or ())

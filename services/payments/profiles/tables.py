@@ -26,6 +26,6 @@ class Profile(Base):
     email: Mapped[str | None]
     name: Mapped[str | None]
     locale: Mapped[str | None]
-    venues: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), server_default=text("'{}'"))
+    staff_of: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), server_default=text("'{}'"))
     version: Mapped[int]
     erased_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

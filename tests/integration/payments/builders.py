@@ -184,7 +184,7 @@ class Payments:
         email = f"{user}@club.test"
         told = {"user_id": tokens.user_id(email), "version": self.hirings, "email": email, "name": user, "locale": "es"}
         async with self.chassis.unit_of_work() as work:
-            await keep_profile(work, UserProfile(**told, venues=venues))
+            await keep_profile(work, UserProfile(**told, staff_of=venues))
 
     def delivery(self, event: Any, event_id: str | None = None) -> Delivery[Any]:
         return Delivery(event, event_id or str(uuid4()), "payments", self.chassis.unit_of_work)

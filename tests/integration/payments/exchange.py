@@ -20,6 +20,7 @@ from aiokafka import ConsumerRecord
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
+from courtside_contracts.booking import BookingHeld
 from courtside_contracts.payment import PaymentCheckoutOpened
 from courtside_contracts.user import UserProfile
 from services.booking.app import consumers as booking_consumers
@@ -34,6 +35,8 @@ from services.chassis.retrying import Ladder
 from services.chassis.service import Chassis
 from services.chassis.subscribing import Record
 from services.payments.app import consumers as payments_consumers
+from services.payments.checkouts import actions as checkouts
+from services.payments.checkouts.domain import Intent, Quote
 from services.payments.profiles.mutations import keep_profile
 from tests.integration.booking.in_process import Office
 from tests.integration.payments.builders import Payments, signed, webhook
@@ -99,8 +102,7 @@ class Exchange:
         booking = Reader.of(office.chassis, booking_consumers(office.catalogue))
         paying = Reader.of(payments.chassis, payments_consumers(payments.polar, REST))
         exchange = cls(office, payments, booking, paying)
-        for database, service in ((office.chassis.database, "booking"), (payments.chassis.database, "payments")):
-            await exchange._said(database, service)  # what was said before concerns others
+        await exchange.forget_what_was_said()  # it concerns other tests
         with capture_logs():  # to render the traces of so many tries takes longer than all the rest
             yield exchange
 
@@ -131,6 +133,19 @@ class Exchange:
         )
         visit.checkout_id, visit.url = attempt["checkout_id"], attempt["checkout_url"]
         return visit
+
+    async def second_page(self, visit: Visit) -> str:
+        """Of the same attempt, as a process makes that is asked beside another: nobody is shown it. The checkout's id."""
+        found = "SELECT id FROM payment_attempts WHERE booking_id = :id"
+        [attempt] = await self.payments.rows(found, id=visit.booking_id)
+        quote = Quote(attempt["id"], visit.booking_id, visit.slot.price_minor, "EUR")
+        return (await checkouts.create(self.payments.polar, Intent(quote, visit.email, repeated=False))).id
+
+    async def held(self, visit: Visit) -> BookingHeld:
+        """What booking said of it."""
+        told = "SELECT payload FROM outbox WHERE aggregateid = $1 AND type = $2"
+        pool = self.office.chassis.database.pool
+        return BookingHeld.model_validate_json(await pool.fetchval(told, str(visit.booking_id), BookingHeld.type))
 
     async def pay(self, visit: Visit) -> str:
         """At Polar; nobody has told us. The order's id."""
@@ -193,6 +208,11 @@ class Exchange:
                     return
                 await asyncio.gather(self.booking.read(records), self.paying.read(records))
                 await asyncio.sleep(0.02 if waiting else 0)
+
+    async def forget_what_was_said(self) -> None:
+        """Nobody ever hears of it."""
+        await self._said(self.office.chassis.database, "booking")
+        await self._said(self.payments.chassis.database, "payments")
 
     async def _said(self, database: Database, service: str) -> list[Record]:
         columns = outbox.c

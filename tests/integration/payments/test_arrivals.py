@@ -9,8 +9,6 @@ from uuid import uuid4
 
 import pytest
 
-from services.payments.checkouts import actions as checkouts
-from services.payments.checkouts.domain import Intent, Quote
 from tests.integration.payments.exchange import Exchange, Visit
 
 FIVE = ("paid", "expired", "cancelled", "second paid", "refunded")
@@ -31,11 +29,7 @@ class Story:
     @classmethod
     async def begin(cls, exchange: Exchange, visit: Visit) -> Story:
         await exchange.look_at_page(visit)
-        found = "SELECT id FROM payment_attempts WHERE booking_id = :id"
-        [attempt] = await exchange.payments.rows(found, id=visit.booking_id)
-        quote = Quote(attempt["id"], visit.booking_id, visit.slot.price_minor, "EUR")
-        intent = Intent(quote, visit.email, repeated=False)
-        return cls(exchange, visit, (await checkouts.create(exchange.payments.polar, intent)).id)
+        return cls(exchange, visit, await exchange.second_page(visit))
 
     async def happens(self, what: str) -> None:
         happenings: dict[str, Callable[[], Awaitable[object]]] = {

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from courtside_contracts.payment import PaymentRefunded, PaymentRefundFailed
-from services.payments.checkouts import actions as checkouts
-from services.payments.checkouts.domain import Intent, Quote
 from tests.integration.payments.exchange import Exchange, Visit
 
 CHECKOUTS, REFUNDS = "/v1/checkouts/", "/v1/refunds/"
@@ -17,7 +16,7 @@ CHECKOUTS, REFUNDS = "/v1/checkouts/", "/v1/refunds/"
 async def test_a_checkout_whose_answer_is_lost_is_one_page_and_one_charge(exchange: Exchange) -> None:
     for action in ("accept_then_reset", "bad_json", "missing_field", "accept_then_status"):
         visit = await exchange.hold_unheard()
-        more = {"missing_field": {"field": "url"}, "accept_then_status": {"code": 500}}.get(action, {})
+        more: dict[str, Any] = {"missing_field": {"field": "url"}, "accept_then_status": {"code": 500}}.get(action, {})
         await exchange.payments.standin.fail(action, "POST", CHECKOUTS, visit.booking_id, **more)
         await exchange.carry()
         await exchange.look_at_page(visit)
@@ -97,7 +96,7 @@ async def test_a_late_payment_confirms_when_the_court_is_still_free(exchange: Ex
 )
 async def test_a_refund_whose_answer_is_lost_is_given_once(exchange: Exchange, action: str) -> None:
     visit = await confirmed(exchange)
-    more = {"accept_then_status": {"code": 502}, "unknown_enum": {"field": "status"}}.get(action, {})
+    more: dict[str, Any] = {"accept_then_status": {"code": 502}, "unknown_enum": {"field": "status"}}.get(action, {})
     await exchange.payments.standin.fail(action, "POST", REFUNDS, visit.booking_id, **more)
     assert await exchange.cancel(visit)
     await exchange.carry()
@@ -112,7 +111,7 @@ async def test_of_two_pages_that_are_paid_one_is_kept_and_one_goes_back_as_a_dup
     """A second page of the same attempt, as two processes make that are asked at once: only one of them is shown."""
     for stray_first in (False, True):
         visit = await exchange.hold()
-        stray = await a_second_page(exchange, visit)
+        stray = await exchange.second_page(visit)
         orders = [(await exchange.pay_at(page), page) for page in (visit.checkout_id, stray)]
         for order_id, page in reversed(orders) if stray_first else orders:
             await exchange.tell_paid(order_id, page)
@@ -179,14 +178,6 @@ async def test_a_refund_that_fails_after_pending_is_owed_again_until_a_person_gi
     await exchange.carry()
     assert await exchange.differences_of(visit) == []
     await exchange.must_close(visit)
-
-
-async def a_second_page(exchange: Exchange, visit: Visit) -> str:
-    [attempt] = await exchange.payments.rows(
-        "SELECT id FROM payment_attempts WHERE booking_id = :id", id=visit.booking_id
-    )
-    quote = Quote(attempt["id"], visit.booking_id, 2400, "EUR")
-    return (await checkouts.create(exchange.payments.polar, Intent(quote, visit.email, repeated=False))).id
 
 
 async def confirmed(exchange: Exchange) -> Visit:

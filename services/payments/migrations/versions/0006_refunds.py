@@ -17,7 +17,7 @@ REFUND_STATES = "state IN ('requested', 'calling', 'pending', 'succeeded', 'fail
 
 def upgrade() -> None:
     op.add_column(
-        "profiles", sa.Column("venues", postgresql.ARRAY(sa.Uuid()), nullable=False, server_default=sa.text("'{}'"))
+        "profiles", sa.Column("staff_of", postgresql.ARRAY(sa.Uuid()), nullable=False, server_default=sa.text("'{}'"))
     )
     _attempts()
     _orders()
@@ -48,7 +48,7 @@ def downgrade() -> None:
     op.drop_index("payment_attempts_by_booking_id", "payment_attempts")
     for column in ("hold_expires_at", "venue_id"):
         op.drop_column("payment_attempts", column)
-    op.drop_column("profiles", "venues")
+    op.drop_column("profiles", "staff_of")
 
 
 def _attempts() -> None:
