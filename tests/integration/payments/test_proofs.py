@@ -16,8 +16,8 @@ CHECKOUTS, REFUNDS = "/v1/checkouts/", "/v1/refunds/"
 async def test_a_checkout_whose_answer_is_lost_is_one_page_and_one_charge(exchange: Exchange) -> None:
     for action in ("accept_then_reset", "bad_json", "missing_field", "accept_then_status"):
         visit = await exchange.hold_unheard()
-        more: dict[str, Any] = {"missing_field": {"field": "url"}, "accept_then_status": {"code": 500}}.get(action, {})
-        await exchange.payments.standin.fail(action, "POST", CHECKOUTS, visit.booking_id, **more)
+        more: dict[str, dict[str, Any]] = {"missing_field": {"field": "url"}, "accept_then_status": {"code": 500}}
+        await exchange.payments.standin.fail(action, "POST", CHECKOUTS, visit.booking_id, **more.get(action, {}))
         await exchange.carry()
         await exchange.look_at_page(visit)
 
@@ -96,8 +96,8 @@ async def test_a_late_payment_confirms_when_the_court_is_still_free(exchange: Ex
 )
 async def test_a_refund_whose_answer_is_lost_is_given_once(exchange: Exchange, action: str) -> None:
     visit = await confirmed(exchange)
-    more: dict[str, Any] = {"accept_then_status": {"code": 502}, "unknown_enum": {"field": "status"}}.get(action, {})
-    await exchange.payments.standin.fail(action, "POST", REFUNDS, visit.booking_id, **more)
+    more: dict[str, dict[str, Any]] = {"accept_then_status": {"code": 502}, "unknown_enum": {"field": "status"}}
+    await exchange.payments.standin.fail(action, "POST", REFUNDS, visit.booking_id, **more.get(action, {}))
     assert await exchange.cancel(visit)
     await exchange.carry()
 
