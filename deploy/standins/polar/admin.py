@@ -1,7 +1,6 @@
 """Levers and windows for tests and demonstrations. Polar has none of this."""
 
-import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
@@ -95,19 +94,6 @@ async def read_state(standin: Standin) -> Document:
         "webhook_events": _by(standin, "webhook_events", "state"),
         "webhook_endpoints": [{**dict(row), "enabled": bool(row["enabled"])} for row in endpoints],
     }
-
-
-@router.get("/webhook-events")
-async def read_webhook_events(standin: Standin, checkout_id: str | None = None) -> Document:
-    """In the order in which they came about, with their attempts; `checkout_id` is that of the checkout or the order."""
-    rows = standin.database.rows("SELECT * FROM webhook_events ORDER BY seq")
-    events = [{**dict(row), "payload": json.loads(row["payload"])} for row in rows]
-    about = [e for e in events if checkout_id in {None, _checkout_of(e["payload"]["data"])}]
-    return {"events": about}
-
-
-def _checkout_of(data: Document) -> Any:
-    return data.get("checkout_id") or data["id"]
 
 
 @router.get("/requests")

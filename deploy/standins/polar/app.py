@@ -19,6 +19,7 @@ from deploy.standins.polar.state import Standin, open_standin
 from deploy.standins.polar.timekeeper import keep_time
 from deploy.standins.polar.webhooks import register_endpoint
 from deploy.standins.recording import Recording
+from deploy.standins.webhooks import api as hooks_api
 from deploy.standins.webhooks.courier import Courier
 
 
@@ -37,6 +38,7 @@ def create_app(settings: Settings) -> FastAPI:
     levers = (
         admin.router,
         faults_api.router(faults),
+        hooks_api.router(standin.hooks),
         faults_api.router(standin.hooks.faults, "/webhook-faults", standin.hooks.let_go),
     )
     for router in (api.router, webhooks_api.router, endpoints_api.router, pages.router, *levers):

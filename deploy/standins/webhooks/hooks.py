@@ -41,6 +41,15 @@ class Hooks:
             (endpoint_id, url, secret, events, signing, self.clock.now()),
         )
 
+    def switch(self, endpoint_id: str, *, enabled: bool) -> bool:
+        """What failed before an endpoint is enabled is no more held against it. False when there is no such endpoint."""
+        return bool(
+            self.database.execute(
+                "UPDATE webhook_endpoints SET enabled = ?, enabled_at = ? WHERE id = ?",
+                (enabled, self.clock.now(), endpoint_id),
+            ).rowcount
+        )
+
     def redeliver(self, event_id: str) -> bool:
         """All its attempts anew, beginning now, also for an endpoint that was disabled. False when there is no such event."""
         found = self.database.execute(
