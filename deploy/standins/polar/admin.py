@@ -1,13 +1,14 @@
 """Levers and windows for tests and demonstrations. Polar has none of this."""
 
 from typing import Annotated, Literal
+from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from deploy.standins.clock import iso
 from deploy.standins.polar import checkouts, ledger, refunds
-from deploy.standins.polar.inputs import EmailAddress
+from deploy.standins.polar.inputs import EmailAddress, Metadata
 from deploy.standins.polar.listing import metadata_asked
 from deploy.standins.polar.parts import Standin
 from deploy.standins.polar.state import Document
@@ -53,6 +54,19 @@ async def end_refund(standin: Standin, refund_id: str, end: Literal["succeed", "
     return refunds.end(standin, refund_id, ENDS[end])
 
 
+class Edited(BaseModel):
+    amount: Annotated[int, Field(ge=0)] | None = None
+    currency: str | None = None
+    product_id: UUID | None = None
+    metadata: Metadata | None = None
+
+
+@router.post("/checkouts/{checkout_id}/edit")
+async def edit(standin: Standin, checkout_id: str, body: Edited) -> Document:
+    """What is asked for is not what was quoted: a discount, a price that was edited, somebody else's metadata."""
+    return checkouts.edit(standin, checkout_id, body.model_dump(mode="json", exclude_none=True))
+
+
 class UnaskedRefund(BaseModel):
     amount: Annotated[int, Field(gt=0)] | None = None
     reason: str = "dispute_prevention"
@@ -60,11 +74,11 @@ class UnaskedRefund(BaseModel):
 
 
 @router.post("/orders/{order_id}/refund")
-async def refund_unasked(standin: Standin, order_id: str, body: UnaskedRefund) -> Document:
+async def refund_unasked(standin: Standin, order_id: str, body: UnaskedRefund | None = None) -> Document:
     """Polar gives the money back on its own. Minor units; all that is left when no amount is given."""
-    return refunds.start_unasked(
-        standin, order_id, body.amount, body.reason, refunds.Course(body.pending_s, "succeeded")
-    )
+    told = body or UnaskedRefund()
+    course = refunds.Course(told.pending_s, "succeeded")
+    return refunds.start_unasked(standin, order_id, told.amount, told.reason, course)
 
 
 @router.get("/ledger")

@@ -22,6 +22,8 @@ from deploy.standins.recording import Recording
 from deploy.standins.webhooks import api as hooks_api
 from deploy.standins.webhooks.courier import Courier
 
+V1 = (api.router, webhooks_api.router, endpoints_api.router)
+
 
 def create_app(settings: Settings) -> FastAPI:
     standin = open_standin(settings)
@@ -41,7 +43,7 @@ def create_app(settings: Settings) -> FastAPI:
         hooks_api.router(standin.hooks),
         faults_api.router(standin.hooks.faults, "/webhook-faults", standin.hooks.let_go),
     )
-    for router in (api.router, webhooks_api.router, endpoints_api.router, pages.router, *levers):
+    for router in (*V1, pages.router, *levers):
         app.include_router(router)
     app.add_api_route("/healthz", _healthz, methods=["GET"])
     return app
