@@ -19,7 +19,10 @@ from deploy.standins.polar.state import Standin, open_standin
 from deploy.standins.polar.timekeeper import keep_time
 from deploy.standins.polar.webhooks import register_endpoint
 from deploy.standins.recording import Recording
+from deploy.standins.webhooks import api as hooks_api
 from deploy.standins.webhooks.courier import Courier
+
+V1 = (api.router, webhooks_api.router, endpoints_api.router)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -37,9 +40,10 @@ def create_app(settings: Settings) -> FastAPI:
     levers = (
         admin.router,
         faults_api.router(faults),
+        hooks_api.router(standin.hooks),
         faults_api.router(standin.hooks.faults, "/webhook-faults", standin.hooks.let_go),
     )
-    for router in (api.router, webhooks_api.router, endpoints_api.router, pages.router, *levers):
+    for router in (*V1, pages.router, *levers):
         app.include_router(router)
     app.add_api_route("/healthz", _healthz, methods=["GET"])
     return app

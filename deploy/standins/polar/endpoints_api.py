@@ -59,10 +59,11 @@ async def update_endpoint(standin: Standin, endpoint_id: UUID, body: EndpointUpd
     """Enabling sends nothing that was skipped meanwhile; ask for it by redelivery."""
     _row(standin, str(endpoint_id))
     standin.database.execute(
-        "UPDATE webhook_endpoints SET url = COALESCE(?, url), events = COALESCE(?, events), enabled = COALESCE(?, enabled) "
-        "WHERE id = ?",
-        (body.url, " ".join(body.events) if body.events else None, body.enabled, str(endpoint_id)),
+        "UPDATE webhook_endpoints SET url = COALESCE(?, url), events = COALESCE(?, events) WHERE id = ?",
+        (body.url, " ".join(body.events) if body.events else None, str(endpoint_id)),
     )
+    if body.enabled is not None:
+        standin.hooks.switch(str(endpoint_id), enabled=body.enabled)
     return _endpoint(standin, _row(standin, str(endpoint_id)))
 
 

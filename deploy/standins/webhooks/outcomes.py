@@ -36,8 +36,9 @@ def _failed_in_a_row(hooks: Hooks, endpoint_id: str) -> bool:
     if wanted is None:
         return False
     latest = hooks.database.rows(
-        "SELECT state FROM webhook_events WHERE endpoint_id = ? AND state IN ('succeeded', 'failed') "
-        "ORDER BY (SELECT MAX(at) FROM webhook_deliveries WHERE event_id = webhook_events.id) DESC, seq DESC LIMIT ?",
+        "SELECT event.state FROM webhook_events AS event JOIN webhook_endpoints AS endpoint ON endpoint.id = endpoint_id "
+        "WHERE endpoint_id = ? AND state IN ('succeeded', 'failed') AND event.created_at >= enabled_at "
+        "ORDER BY (SELECT MAX(at) FROM webhook_deliveries WHERE event_id = event.id) DESC, seq DESC LIMIT ?",
         (endpoint_id, wanted),
     )
     return [row["state"] for row in latest] == ["failed"] * wanted

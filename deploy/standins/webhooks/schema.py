@@ -3,7 +3,8 @@
 WEBHOOKS = """
 CREATE TABLE IF NOT EXISTS webhook_endpoints (
   id TEXT NOT NULL PRIMARY KEY, url TEXT NOT NULL, events TEXT NOT NULL, enabled INTEGER NOT NULL, created_at REAL NOT NULL,
-  secret TEXT NOT NULL DEFAULT '', signing TEXT NOT NULL DEFAULT 'standard'
+  secret TEXT NOT NULL DEFAULT '', signing TEXT NOT NULL DEFAULT 'standard',
+  enabled_at REAL NOT NULL DEFAULT 0
 );
 CREATE TABLE IF NOT EXISTS webhook_events (
   seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,
