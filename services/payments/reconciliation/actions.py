@@ -50,6 +50,19 @@ async def checkouts(polar: Polar, since: datetime | None) -> AsyncIterator[list[
         page += 1
 
 
+async def charges_without_order(polar: Polar, since: datetime | None) -> list[str]:
+    """Charges that Polar made since then and turned into no order: money is taken, and no webhook will ever tell of it."""
+    page, found_ids = 1, list[str]()
+    while True:
+        async with polar.reading():
+            found = await polar.client.payments.list(status="succeeded", page=page, limit=PAGE)
+        new = [one for one in found.items if _is_new(one.created_at, since)]
+        found_ids += [f"{one.id} of checkout {one.checkout_id}" for one in new if one.order_id is None]
+        if page >= found.pagination.max_page or len(new) < len(found.items):
+            return found_ids
+        page += 1
+
+
 async def disabled_endpoints(polar: Polar) -> list[str]:
     """Addresses that Polar calls no more: ten events in a row failed there, and what came since is skipped."""
     async with polar.reading():

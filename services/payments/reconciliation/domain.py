@@ -20,6 +20,7 @@ Kind = Literal[
     "order quarantined",
     "order not at Polar",
     "order unreadable",
+    "charge without order",
     "refund owed",
     "refund stuck",
     "page stuck",

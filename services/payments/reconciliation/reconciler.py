@@ -102,9 +102,10 @@ class Reconciler:
             await self._look(found, order_id, repair)
         if since is None:
             await self._look_for_the_missing(found)
-        found.differences += [
-            Difference("webhooks disabled", url) for url in await actions.disabled_endpoints(self.polar)
-        ]
+        charges = await actions.charges_without_order(self.polar, since and since - PAGE_LIFE)
+        found.differences += [Difference("charge without order", charge) for charge in charges]
+        disabled = await actions.disabled_endpoints(self.polar)
+        found.differences += [Difference("webhooks disabled", url) for url in disabled]
 
     async def _compare_orders(self, found: Findings, since: datetime | None) -> None:
         async for page in actions.orders(self.polar, since):

@@ -123,11 +123,20 @@ async def test_of_two_pages_that_are_paid_one_is_kept_and_one_goes_back_as_a_dup
         await exchange.must_close(visit)
 
 
-async def test_another_amount_confirms_nothing_and_waits_for_a_person(exchange: Exchange) -> None:
+@pytest.mark.parametrize(
+    ("edited", "reason"),
+    [
+        ({"amount": 2500}, "other-amount"),
+        ({"amount": 1200}, "other-amount"),
+        ({"currency": "usd"}, "other-currency"),
+        ({"product_id": "7f1d3c5e-0b1a-4c53-9a55-c0a275bdc002"}, "other-product"),
+    ],
+)
+async def test_another_sum_than_was_quoted_confirms_nothing_and_waits_for_a_person(
+    exchange: Exchange, edited: dict[str, Any], reason: str
+) -> None:
     visit = await exchange.hold()
-    await exchange.payments.change(
-        "UPDATE payment_attempts SET amount_minor = 2500 WHERE booking_id = :id", id=visit.booking_id
-    )
+    await exchange.payments.standin.pull(f"checkouts/{visit.checkout_id}/edit", **edited)
     order_id = await exchange.pay(visit)
     for _ in range(2):
         await exchange.tell_paid(order_id, visit.checkout_id)
@@ -135,7 +144,7 @@ async def test_another_amount_confirms_nothing_and_waits_for_a_person(exchange: 
 
     assert await exchange.status(visit) == "held"
     assert "payment.succeeded" not in await exchange.events(visit)
-    assert [doubt["reason"] for doubt in await exchange.quarantined(order_id)] == ["other-amount"]
+    assert [doubt["reason"] for doubt in await exchange.quarantined(order_id)] == [reason]
 
     await exchange.refund_by_staff(visit)
     await exchange.carry()

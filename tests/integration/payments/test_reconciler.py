@@ -148,6 +148,21 @@ async def test_what_a_comparison_cannot_mend_is_listed_and_counted(exchange: Exc
     assert ("order quarantined", foreign) not in {(one["kind"], one["subject"]) for one in told["differences"]}
 
 
+async def test_money_that_polar_took_without_an_order_is_listed_until_there_is_one(exchange: Exchange) -> None:
+    visit = await exchange.hold()
+    await exchange.payments.standin.pull(f"checkouts/{visit.checkout_id}/charge-without-order")
+    told = await exchange.reconcile()
+    [found] = [one["subject"] for one in told["differences"] if one["kind"] == "charge without order"]
+    assert found.endswith(f" of checkout {visit.checkout_id}")
+
+    await exchange.payments.standin.pull(f"checkouts/{visit.checkout_id}/settle")
+    told = await exchange.reconcile()
+    assert "charge without order" not in {one["kind"] for one in told["differences"]}
+    await exchange.carry()
+    assert await exchange.status(visit) == "confirmed"
+    await exchange.must_close(visit)
+
+
 async def test_an_endpoint_that_polar_gave_up_is_a_difference(exchange: Exchange) -> None:
     client = exchange.payments.polar.client
     made = await client.webhooks.create_webhook_endpoint(
