@@ -6,7 +6,6 @@ A service sends the events whose CloudEvents source it is, and receives what its
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,7 +23,7 @@ NEVER_CALLED: Any = SimpleNamespace(breaker=None)
 
 CONSUMERS: Mapping[str, Consumers] = {
     "booking": booking.consumers(NEVER_CALLED),
-    "payments": payments.consumers(NEVER_CALLED, timedelta()),
+    "payments": payments.consumers(NEVER_CALLED),
     "notifications": notifications.consumers(Mailing(NEVER_CALLED, sender="", per_second=1), breaker=None),
 }
 

@@ -91,7 +91,7 @@ def errands(reconciler: Reconciler, every: timedelta) -> tuple[Errand, ...]:
     )
 
 
-def consumers(polar: Polar, rest: timedelta) -> Consumers:
+def consumers(polar: Polar, rest: timedelta = timedelta(minutes=1)) -> Consumers:
     """`rest` is how long a refund whose call broke off is left alone. What must go back is told on our own topic, so that it has the
     retries and dead letters that everything has.
     """

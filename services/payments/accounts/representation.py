@@ -131,7 +131,8 @@ def payment(account: Account) -> dict[str, Any]:
         "paid": money(account.paid_minor, attempt.currency),
         "refunded": money(account.refunded_minor, attempt.currency),
         "refundable": money(account.refundable_minor, attempt.currency),
-        "refund_failed": any(one.state == "failed" for one in account.refunds) and account.refundable_minor > 0,
+        "refund_failed": any(one.state == "failed" and one.failure for one in account.refunds)
+        and account.refundable_minor > 0,
         "created_at": attempt.created_at,
         "changed_at": max([attempt.changed_at, *(one.changed_at for one in account.refunds)]),
         "links": {"self": path, "refund": f"{path}/refund" if account.refundable_minor else None},

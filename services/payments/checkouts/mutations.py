@@ -63,14 +63,13 @@ async def show(work: UnitOfWork, quote: Quote, checkout: Checkout, actor: str = 
 
 
 async def give_up(work: UnitOfWork, event: BookingEvent) -> None:
-    """The booking needs no page any more, whatever its hold says when it comes late. One that is shown stays: its money is decided
-    about when it comes.
-    """
+    """The booking needs no page any more, whatever its hold says when it comes late. Money that comes all the same is decided about."""
     if event.status == "held":
         return
     if event.price_minor and not await queries.has_attempt(work.session, event.booking_id):
         await _begin(work, event, "lapsed")
-    await _lapse(work, _begun_for(event.booking_id), BOOKING)
+    live = (PaymentAttempt.booking_id == event.booking_id) & PaymentAttempt.state.in_(("creating", "open"))
+    await _lapse(work, live, BOOKING)
 
 
 async def lapse(work: UnitOfWork, attempt_id: UUID, actor: str) -> bool:
@@ -86,8 +85,8 @@ async def lapse_overdue(work: UnitOfWork, actor: str) -> int:
 
 
 async def settle(work: UnitOfWork, attempt_id: UUID) -> None:
-    """Money came. One that had lapsed stays so: its booking may have another by now."""
-    paid = update(PaymentAttempt).where(PaymentAttempt.id == attempt_id, PaymentAttempt.state == "open")
+    """Money came at its page, in time or not."""
+    paid = update(PaymentAttempt).where(PaymentAttempt.id == attempt_id)
     await work.session.execute(paid.values(state="paid", changed_at=work.now))
 
 

@@ -35,8 +35,8 @@ async def attempt_at(session: AsyncSession, checkout_id: str) -> UUID | None:
 
 
 async def is_unfinished(session: AsyncSession, checkout_id: str) -> bool:
-    """Whether this is a page that was shown, and neither its money nor its end is known."""
-    found = select(PaymentAttempt.id).where(PaymentAttempt.checkout_id == checkout_id, PaymentAttempt.state == "open")
+    """Whether this is a page that was shown, and that nobody has paid at as far as we know."""
+    found = select(PaymentAttempt.id).where(PaymentAttempt.checkout_id == checkout_id, PaymentAttempt.state != "paid")
     return await session.scalar(found) is not None
 
 

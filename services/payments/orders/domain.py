@@ -20,6 +20,7 @@ Mismatch = Literal[
 ]
 """unknown-checkout: nothing of ours. other-checkout: it names an attempt of ours and was paid at a page that was never shown."""
 
+NO_MONEY_YET = ("draft", "pending", "void")
 MONEY_CAME = ("paid", "refunded")
 """Also when all of it has gone back since: Polar may refund before we hear of the payment."""
 

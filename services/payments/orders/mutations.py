@@ -13,7 +13,7 @@ from services.payments.checkouts.mutations import settle
 from services.payments.history.domain import PAYMENTS
 from services.payments.history.mutations import note
 from services.payments.orders import events
-from services.payments.orders.domain import Mismatch, Order, mismatch
+from services.payments.orders.domain import NO_MONEY_YET, Mismatch, Order, mismatch
 from services.payments.orders.queries import recorded
 from services.payments.orders.tables import PaidOrder
 from services.payments.quarantine.mutations import quarantine, release
@@ -29,22 +29,29 @@ async def take_up(work: UnitOfWork, seen: Sighting, product_id: str, actor: str)
 
     `actor` is who had us look: a webhook of Polar, or the reconciler.
     """
+    if seen.order.status in NO_MONEY_YET:
+        return False
     attempt = await _attempt_of(work, seen.order)
     if attempt is None:
         found = await quarantine(work, seen.order, "unknown-checkout", None, actor)
-        return await release(work, seen.order, seen.order.refunded_minor) or found
+        return await _release_if_gone(work, seen.order, seen.order.refunded_minor) or found
     new = await recorded(work.session, seen.order.id) is None and await _decide(
         work, seen.order, attempt, product_id, actor
     )
     gone = await refunds.take_up(work, attempt.quote, seen, actor)
-    return await release(work, seen.order, gone.refunded_minor) or gone.news or new
+    return await _release_if_gone(work, seen.order, gone.refunded_minor) or gone.news or new
 
 
 async def _decide(work: UnitOfWork, order: Order, attempt: Attempt, product_id: str, actor: str) -> bool:
     if reason := mismatch(order, attempt, product_id):
         return await _doubt(work, order, attempt, reason, actor)
     await _accept(work, order, attempt, actor)
+    await release(work, order.id)
     return True
+
+
+async def _release_if_gone(work: UnitOfWork, order: Order, refunded_minor: int) -> bool:
+    return refunded_minor >= order.total_minor and await release(work, order.id)
 
 
 async def _attempt_of(work: UnitOfWork, order: Order) -> Attempt | None:

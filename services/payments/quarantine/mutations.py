@@ -40,10 +40,8 @@ async def quarantine(work: UnitOfWork, order: Order, reason: Mismatch, quote: Qu
     return True
 
 
-async def release(work: UnitOfWork, order: Order, refunded_minor: int) -> bool:
-    """Nobody need look at it any more, once nothing of it is left. Whether somebody had to."""
-    if refunded_minor < order.total_minor:
-        return False
-    waiting = (QuarantinedOrder.polar_order_id == order.id) & QuarantinedOrder.settled_at.is_(None)
+async def release(work: UnitOfWork, order_id: str) -> bool:
+    """Nobody need look at it any more. Whether somebody had to."""
+    waiting = (QuarantinedOrder.polar_order_id == order_id) & QuarantinedOrder.settled_at.is_(None)
     settled = update(QuarantinedOrder).where(waiting).values(settled_at=work.now)
     return bool((await work.session.scalars(settled.returning(QuarantinedOrder.id))).all())

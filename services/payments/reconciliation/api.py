@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, Literal
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import structlog
@@ -34,12 +34,15 @@ router = APIRouter(
 )
 
 
+Since = Annotated[Rfc3339, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(3000, 1, 1, tzinfo=UTC))]
+
+
 class ReconcileIn(BaseModel):
     """Without `since`, everything there ever was is compared."""
 
     model_config = ConfigDict(extra="forbid", title="Reconcile")
 
-    since: Rfc3339 | None = Field(default=None, examples=["2026-11-28T00:00:00+01:00"])
+    since: Since | None = Field(default=None, examples=["2026-11-28T00:00:00+01:00"])
 
 
 class DifferenceOut(BaseModel):

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.payments.checkouts import queries as checkouts
 from services.payments.orders import queries as orders
-from services.payments.orders.domain import Order
+from services.payments.orders.domain import NO_MONEY_YET, Order
 from services.payments.quarantine import queries as quarantine
 from services.payments.reconciliation.domain import PATIENCE, SETTLES_WITHIN, Difference, Repair
 from services.payments.reconciliation.tables import Reconciliation
@@ -42,6 +42,7 @@ async def one(session: AsyncSession, reconciliation_id: UUID) -> Reconciliation 
 
 async def other_orders(session: AsyncSession, page: Sequence[Order]) -> dict[str, Repair]:
     """Those of a page of Polar's that we do not know, or of which we think that another sum has gone back."""
+    page = [order for order in page if order.status not in NO_MONEY_YET]
     ids = [order.id for order in page]
     known = await orders.known_among(session, ids) | await quarantine.known_among(session, ids)
     foreign = await quarantine.foreign_among(session, ids)

@@ -176,13 +176,19 @@ async def _follow(work: UnitOfWork, refund: Refund, told: PolarRefund, known: Se
 async def _fail(
     work: UnitOfWork, refund: Refund, failure: str, at: datetime, actor: str = POLAR, gone_minor: int = 0
 ) -> None:
-    """Raises the alarm. A refund that had succeeded may fail too: then what was thought to be gone is owed again."""
+    """Raises the alarm, unless nobody counts on the money: Polar began it by itself, and it never came to anything.
+
+    A refund that had succeeded may fail too: then what was thought to be gone is owed again.
+    """
+    counted_on = refund.origin != "polar" or refund.refunded_minor is not None
     gone_minor -= refund.refunded_minor or 0
-    refund.state, refund.refunded_minor, refund.failure, refund.changed_at = "failed", None, failure, work.now
-    FAILED.inc()
-    log.error("refund failed", refund_id=str(refund.id), order_id=refund.polar_order_id, failure=failure)
+    refund.state, refund.refunded_minor, refund.changed_at = "failed", None, work.now
     await _note(work, refund, "refund_failed", actor, failure=failure)
-    work.publish(events.refund_failed(refund, gone_minor, at))
+    if counted_on:
+        refund.failure = failure
+        FAILED.inc()
+        log.error("refund failed", refund_id=str(refund.id), order_id=refund.polar_order_id, failure=failure)
+        work.publish(events.refund_failed(refund, gone_minor, at))
 
 
 async def _note(work: UnitOfWork, refund: Refund, step: Step, actor: str, **details: Any) -> None:

@@ -59,10 +59,10 @@ async def unfinished_since(session: AsyncSession, before: datetime) -> Sequence[
 
 
 async def open_debts(session: AsyncSession) -> Sequence[Refund]:
-    """Refunds that failed and that no later one has made up for: the money is still owed."""
+    """Refunds that failed, on whose money somebody counts, and that no later one has made up for: it is still owed."""
     later = aliased(Refund)
     promised = select(func.coalesce(func.sum(func.coalesce(later.refunded_minor, later.amount_minor)), 0)).where(
         later.polar_order_id == Refund.polar_order_id, later.state != "failed", later.requested_at > Refund.requested_at
     )
-    owed = (Refund.state == "failed") & (Refund.origin != "polar") & (promised.scalar_subquery() < Refund.amount_minor)
+    owed = (Refund.state == "failed") & Refund.failure.is_not(None) & (promised.scalar_subquery() < Refund.amount_minor)
     return (await session.scalars(select(Refund).where(owed).order_by(Refund.requested_at))).all()

@@ -100,6 +100,10 @@ class RunningPolar:
         return int((await self.pull("faults", match=match, action=action, **more))["id"])
 
 
+def email_of(user: str) -> str:
+    return f"{user.lower().replace(' ', '-')}@club.test"
+
+
 @dataclass
 class Player:
     """A user with a held slot."""
@@ -174,14 +178,14 @@ class Payments:
         headers = dict(request.pop("headers", {}))
         if user:
             assert self.settings.jwks_file
-            token = tokens.mint(self.settings.jwks_file.parent, f"{user}@club.test", user, tokens.Role(role))
+            token = tokens.mint(self.settings.jwks_file.parent, email_of(user), user, tokens.Role(role))
             headers["Authorization"] = f"Bearer {token}"
         return await self.client.request(method, path, headers=headers, **request)
 
     async def hire(self, user: str, *venues: UUID) -> None:
         """As booking tells it: they are staff there, and nowhere else any more."""
         self.hirings += 1
-        email = f"{user}@club.test"
+        email = email_of(user)
         told = {"user_id": tokens.user_id(email), "version": self.hirings, "email": email, "name": user, "locale": "es"}
         async with self.chassis.unit_of_work() as work:
             await keep_profile(work, UserProfile(**told, staff_of=venues))

@@ -97,8 +97,7 @@ async def test_a_service_that_dies_on_its_way_charges_and_refunds_once(running: 
     ledger = await running.standin.ledger(known.booking_id)
     assert (ledger["charges"], ledger["refunds"], ledger["balance_minor"]) == (1, 1, 0)
     assert len({event.refund_id for event in await running.hear(PaymentRefunded, {known.booking_id})}) == 1
-    assert deaths[0]
-    assert deaths[3]
+    assert deaths[0] and deaths[3]  # noqa: PT018 - before the payment, and after it
 
 
 async def test_an_operator_compares_with_polar_by_a_command(running: Running) -> None:
@@ -157,11 +156,11 @@ async def stopped_while(running: Running, saying: Coroutine[Any, Any, None]) -> 
 
 
 async def dies(running: Running, point: str, number: int, done: str, booking_id: UUID) -> bool:
-    """Whether it came to that point so often before its work was done."""
+    """Whether it came to that point so often before its work was done. It comes there once in any case."""
     child = running.started(COURTSIDE_CRASH_AT=f"{point}:{number}")
     try:
         async with asyncio.timeout(WITHIN_SECONDS):
-            while child.poll() is None and not await running.ask(done, booking_id):  # noqa: ASYNC110 - another process
+            while child.poll() is None and (number == 1 or not await running.ask(done, booking_id)):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         died = child.poll() == -signal.SIGKILL
     finally:
