@@ -27,8 +27,9 @@ from services.chassis.database import Database
 from services.chassis.dead_letters.crons import count_letters
 from services.chassis.dead_letters.crons import crons as dead_letter_crons
 from services.chassis.dead_letters.domain import Desk
+from services.chassis.doorbell import Doorbell
 from services.chassis.outbox_lag import measure_lag
-from services.chassis.relay import Doorbell, Relay
+from services.chassis.relay import Relay
 from services.chassis.serving import PortTaken, listen, serve
 from services.chassis.settings import Settings
 from services.chassis.topics import used_by
