@@ -239,7 +239,10 @@ async def test_lag_is_told_in_events_and_in_seconds(bench: Bench) -> None:
         measuring.cancel()
 
 
-async def test_a_worker_beside_debezium_runs_no_relay(bench: Bench) -> None:
+async def test_a_worker_beside_debezium_runs_no_relay_and_tidies_up(bench: Bench) -> None:
     beside_debezium = bench.settings.model_copy(update={"outbox_relay": False})
-    assert Process(bench.settings, lambda _: Service("Test"), "worker").relays
-    assert not Process(beside_debezium, lambda _: Service("Test"), "worker").relays
+    process, beside = (
+        Process(settings, lambda _: Service("Test"), "worker") for settings in (bench.settings, beside_debezium)
+    )
+    assert (process.relays, process.tidies) == (True, False)
+    assert (beside.relays, beside.tidies) == (False, True)
