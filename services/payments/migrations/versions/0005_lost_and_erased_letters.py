@@ -1,4 +1,4 @@
-"""A dead letter may be opened again, and may be without its value: it was too large, or its subject was erased."""
+"""A dead letter may be opened again, and may be without its value: it was too large, or its subject was erased. They are found by key."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,9 +10,14 @@ depends_on = None
 
 ACTIONS = "action IN ('redrive', 'edit', 'discard', 'halt')"
 ACTIONS_AND_REOPEN = "action IN ('redrive', 'edit', 'discard', 'reopen', 'halt')"
+INDEX, TABLE = "dead_letters_by_key", "dead_letters"
 
 
 def upgrade() -> None:
+    with op.get_context().autocommit_block():  # first, since what is before it is committed
+        op.drop_index(INDEX, TABLE, postgresql_concurrently=True, if_exists=True)  # what a build that broke off has left
+        # A key may be larger than a B-tree takes.
+        op.create_index(INDEX, TABLE, ["key"], postgresql_using="hash", postgresql_concurrently=True)
     _actions_are(ACTIONS_AND_REOPEN)
     op.add_column("dead_letters", sa.Column("missing", sa.Text()))
     op.create_check_constraint(
@@ -31,6 +36,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    with op.get_context().autocommit_block():
+        op.drop_index(INDEX, TABLE, postgresql_concurrently=True, if_exists=True)
     op.drop_table("erased_keys")
     op.drop_constraint(op.f("dead_letters_missing_or_there"), "dead_letters")
     op.drop_constraint(op.f("dead_letters_known_to_be_missing"), "dead_letters")
