@@ -23,7 +23,7 @@ from services.chassis.kafka import client
 from services.chassis.outbox import on_the_wire
 from services.chassis.outbox_queue import Batch, Queue
 from services.chassis.settings import Settings
-from services.chassis.waiting import happens
+from services.chassis.waiting import happens, to_its_end
 
 log = structlog.get_logger()
 
@@ -197,7 +197,7 @@ class Relay:
                 max_batch_size=131_072,  # some 300 events: a batch of ours is two or three requests
             )
             try:
-                await producer.start()
+                await to_its_end(producer.start())
             except KafkaConnectionError:
                 await producer.stop()
                 log.warning("relay waits for the broker")
