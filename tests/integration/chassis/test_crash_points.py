@@ -22,7 +22,7 @@ from courtside_contracts.envelope import Envelope
 from courtside_contracts.topics import COURT_EVENTS
 from services.chassis import crash_points
 from tests.integration.booking.test_killed_holds import POINTS_OF_A_HOLD
-from tests.integration.chassis.conftest import Bench, Noted, reader, until
+from tests.integration.chassis.conftest import GIVE_UP_SECONDS, Bench, Noted, reader, until
 from tests.integration.chassis.crashing import Asked, AskedToCall
 from tests.programs import REPOSITORY, free_port
 
@@ -84,7 +84,7 @@ class Worker:
             yield child
         finally:
             child.kill()
-            child.wait(10)
+            child.wait(GIVE_UP_SECONDS)
 
     async def ask(self) -> None:
         """Two bookings: what is said of one is handled in a shared transaction, of the other by a call. Each first now, then later."""

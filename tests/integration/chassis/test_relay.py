@@ -25,7 +25,7 @@ from services.chassis.relay import CHANNEL, Doorbell, Relay, RelayFailed
 from services.chassis.service import Process, Service
 from services.chassis.telemetry import tracing
 from services.chassis.unit_of_work import UnitOfWorkFactory
-from tests.integration.chassis.conftest import Bench, Noted, until
+from tests.integration.chassis.conftest import GIVE_UP_SECONDS, Bench, Noted, until
 
 
 @asynccontextmanager
@@ -37,7 +37,7 @@ async def relaying(bench: Bench) -> AsyncIterator[asyncio.Task[None]]:
         yield task
     finally:
         stopping.set()
-        await asyncio.wait([task], timeout=10)
+        await asyncio.wait([task], timeout=GIVE_UP_SECONDS)
 
 
 @asynccontextmanager
