@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -35,21 +36,20 @@ async def test_a_hold_whose_process_is_killed_is_one_booking_when_it_is_asked_fo
     club: Club, point: str, passes: int
 ) -> None:
     player, slots = f"{point}-{passes}", [a_free_slot() for _ in range(passes)]
-    asked = [{"json": {"court_id": court, "starts_at": starts_at}} for court, starts_at in slots]
     keys = [{"Idempotency-Key": f"{point} {number}"} for number in range(passes)]
     async with dying(club, point, passes) as url:
-        there = Club(url, club.database_url, club.database, club.stack, club.client)
-        for body, key in zip(asked[:-1], keys[:-1], strict=True):
-            assert (await there.ask("POST", "/v1/bookings", player, headers=key, **body)).status_code == 201
+        there = replace(club, url=url)
+        for slot, key in zip(slots[:-1], keys[:-1], strict=True):
+            assert (await there.hold(player, *slot, **key)).status_code == 201
         with pytest.raises(httpx.TransportError):
-            await there.ask("POST", "/v1/bookings", player, headers=keys[-1], **asked[-1])
+            await there.hold(player, *slots[-1], **keys[-1])
         wait_until(lambda: club.stack.processes.running(NAME) is None, f"killed at {point}")
     court, starts_at = slots[-1]
     taken = f"court_id = '{court}' AND lower(during) = '{starts_at}'"
     was_committed = point == "hold.committed"
     assert await club.count("court_occupancy", taken) == was_committed
 
-    answer = await club.ask("POST", "/v1/bookings", player, headers=keys[-1], **asked[-1])
+    answer = await club.hold(player, court, starts_at, **keys[-1])
     assert answer.status_code == 201, answer.text
     assert ("idempotency-replayed" in answer.headers) == was_committed
     booking_id = answer.json()["id"]

@@ -85,7 +85,7 @@ class Steering:
 def build(chassis: Chassis) -> Service:
     assert isinstance(chassis.settings, SteeredSettings)
     steering = Steering(Signs(chassis.settings.folder))
-    working.Subscription = steering.subscribe  # type: ignore[assignment, misc]  # to know the consumers behind
+    setattr(working, "Subscription", steering.subscribe)  # noqa: B010 - to know the consumers behind; a class is no function
     consumers = Consumers(
         topics=(BOOKING_EVENTS, USER_PROFILES),
         projections={Known: steering.note},
