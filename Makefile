@@ -54,3 +54,5 @@ fmt: $(READY) ## Format the code and mend what ruff can mend
 lock: $(READY) ## Write requirements/*.txt anew: pinned, hashed, for all platforms, naming no index
 	@for name in $(REQUIREMENTS); do $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 	  --python-version 3.11 --no-emit-package courtside-contracts --group $$name pyproject.toml -o requirements/$$name.txt; done
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.13 \
+	  --group image -o requirements/image.txt
