@@ -167,7 +167,9 @@ async def patiently(
             answer = await client.request(method, url, **request)
         except httpx.TransportError as error:
             if time.monotonic() > deadline:
-                raise DemoFailed(f"{url} does not answer: {type(error).__name__}. Is `make up` running, or compose?") from error
+                raise DemoFailed(
+                    f"{url} does not answer: {type(error).__name__}. Is `make up` running, or compose?"
+                ) from error
         else:
             if answer.status_code not in ASK_AGAIN or time.monotonic() > deadline:
                 return answer

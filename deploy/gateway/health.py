@@ -12,6 +12,7 @@ import os
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any, Literal
 
 import httpx
@@ -68,10 +69,13 @@ async def look(client: httpx.AsyncClient, processes: Mapping[str, str]) -> dict[
 
 async def _replicas(client: httpx.AsyncClient, host: str, port: str) -> list[Replica]:
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, int(port), family=socket.AF_INET, proto=socket.IPPROTO_TCP)
+        found = await asyncio.get_running_loop().getaddrinfo(
+            host, int(port), family=socket.AF_INET, proto=socket.IPPROTO_TCP
+        )
     except socket.gaierror:
         return []
-    return await asyncio.gather(*(_ask(client, f"http://{address[0]}:{address[1]}/readyz") for *_, address in found))
+    addresses = {ip_address(address[0]) for *_, address in found}
+    return await asyncio.gather(*(_ask(client, f"http://{address}:{port}/readyz") for address in addresses))
 
 
 async def _ask(client: httpx.AsyncClient, url: str) -> Replica:

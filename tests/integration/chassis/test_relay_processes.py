@@ -6,8 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -80,19 +80,6 @@ async def watching(bench: Bench) -> AsyncIterator[asyncpg.Connection[Any]]:
         await connection.close()
 
 
-@contextmanager
-def silent_broker(stack: TestStack) -> Iterator[None]:
-    """It keeps its connections and answers nothing until the block ends."""
-    broker = stack.processes.running("kafka")
-    assert broker is not None
-    process = psutil.Process(broker.pid)
-    process.suspend()
-    try:
-        yield
-    finally:
-        process.resume()
-
-
 async def holder(connection: asyncpg.Connection[Any], seconds: float = 0.0) -> int:
     """The port from which the active relay talks, once it has held the lock for so long."""
 
@@ -118,7 +105,7 @@ async def test_a_standby_takes_over_from_a_relay_that_dies_or_stands_still_in_it
     bench: Bench, stack: TestStack, blow: signal.Signals
 ) -> None:
     async with relays(bench, 2) as pair, watching(bench) as connection:
-        with silent_broker(stack):
+        with stack.suspended("kafka"):
             await tell(bench, 1, 2)
             port = await holder(connection, seconds=1.0)
             active = next(process for process in pair if process.talks_from(port))
@@ -141,7 +128,7 @@ async def test_a_relay_waits_for_the_broker_longer_than_any_time_out_and_sends_o
     bench: Bench, stack: TestStack
 ) -> None:
     async with relays(bench, 2), watching(bench) as connection:
-        with silent_broker(stack):
+        with stack.suspended("kafka"):
             await tell(bench, *range(20))
             await holder(connection, seconds=LONGER_THAN_ANY_TIME_OUT_SECONDS)
         await until("an empty outbox", lambda: left(connection), lambda count: count == 0)
@@ -155,7 +142,7 @@ async def test_a_relay_whose_session_is_cut_while_it_waits_for_the_broker_sends_
 ) -> None:
     cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE client_port = $1"
     async with relays(bench, 1), watching(bench) as connection:
-        with silent_broker(stack):
+        with stack.suspended("kafka"):
             await tell(bench, 1, 2, 3)
             assert await connection.fetchval(cut, await holder(connection, seconds=0.2))
             await until("no holder", lambda: connection.fetchrow(HOLDER), lambda row: row is None)

@@ -1,0 +1,75 @@
+"""PostgreSQL and Kafka as child processes: copies of clusters that were made once, so that a run begins with empty servers in seconds."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import psutil
+
+from deploy.local.kafka import Kafka
+from deploy.local.postgres import Postgres
+from deploy.local.processes import Part, Processes
+
+
+@dataclass(frozen=True)
+class ChildServers:
+    """`home` holds what runs share: the clusters that are copied."""
+
+    home: Path
+    processes: Processes
+
+    async def start_postgres(self, postgres: Postgres) -> None:
+        if not postgres.data.exists():
+            template = replace(postgres, place=self.home / "template-postgres")
+            with held(self.home / "lock"):
+                await template.prepare(self.processes)
+            postgres.copy_from(template)
+        await self._start(postgres.part())
+
+    async def start_kafka(self, kafka: Kafka) -> None:
+        if not kafka.data.exists():
+            template = replace(kafka, folder=self.home / "template-kafka")
+            with held(self.home / "lock"):
+                await template.prepare(self.processes)
+            shutil.copytree(template.data, kafka.data)
+        await kafka.prepare(self.processes)
+        await self._start(kafka.part())
+
+    async def stop(self, name: str) -> None:
+        await self.processes.stop(name)
+
+    async def kill(self, name: str) -> None:
+        await self.processes.kill(name)
+
+    @contextmanager
+    def suspended(self, name: str) -> Iterator[None]:
+        running = self.processes.running(name)
+        assert running is not None
+        process = psutil.Process(running.pid)
+        process.suspend()
+        try:
+            yield
+        finally:
+            process.resume()
+
+    async def close(self) -> None:
+        """Postgres first: nothing of it waits for Kafka."""
+        for name in ("postgres", "kafka"):
+            await self.processes.stop(name)
+
+    async def _start(self, part: Part) -> None:
+        if not self.processes.running(part.name):
+            self.processes.start(part)
+        await self.processes.until_ready(part)
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    with path.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
