@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 REQUIREMENTS := booking payments notifications standins dev
 
-.PHONY: help up down reset demo test test-slow test-unit lint types fmt logs lock
+.PHONY: help up down reset demo test test-slow test-unit test-containers test-compose lint types fmt logs lock
 
 help: ## Explain each target
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(READY): requirements/dev.txt pyproject.toml contracts/pyproject.toml
 	@$(PYTHON) deploy/local/bootstrap.py $(VENV)
@@ -34,6 +34,14 @@ test: $(READY) ## The quick tests, in some minutes, on a PostgreSQL and a Kafka 
 
 test-slow: $(READY) ## The others: kill -9, poison, races, a million rows, the state machine, the fuzz; part of every merge
 	@$(BIN)/python -m pytest -m slow
+
+test-containers: test-compose ## What compose starts, a cluster that loses a broker, and the tests of whole services on containers; needs Docker
+	@$(BIN)/python -m pytest tests/containers -m slow
+	@COURTSIDE_TEST_SERVERS=containers $(BIN)/python -m pytest tests/integration tests/e2e
+
+test-compose: $(READY) ## The images, `docker compose up`, a booking through the gateway, scaling, a kill, and some tests on containers
+	@$(BIN)/python -m pytest tests/containers -m "not slow"
+	@COURTSIDE_TEST_SERVERS=containers $(BIN)/python -m pytest -m "not slow" tests/e2e/test_one_booking.py tests/integration/chassis/test_relay.py
 
 test-unit: $(READY) ## The pure tests, in seconds
 	@$(BIN)/python -m pytest -m "not slow" tests/unit
