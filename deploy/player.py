@@ -53,13 +53,13 @@ class Slot:
 
 @dataclass
 class Player:
-    """`give_up_seconds` is how long one step may take, the outage of a service included."""
+    """`give_up_seconds` is how long one step may take, the outage of a service included, and a minute on the second rung of its retries."""
 
     client: httpx.AsyncClient
     urls: Urls
     email: str
     token: str
-    give_up_seconds: float = 60.0
+    give_up_seconds: float = 100.0
     timings_ms: dict[str, float] = field(default_factory=dict)
 
     async def hold(self, slots: list[Slot]) -> tuple[str, Slot]:

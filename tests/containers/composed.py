@@ -17,7 +17,6 @@ import httpx
 
 from deploy.local.environment import HOST, ROOT
 from deploy.local.ports import free_port
-from deploy.player import Urls
 
 PORTS = ("GATEWAY", "BOOKING", "PAYMENTS", "NOTIFICATIONS", "POLAR", "RESEND", "KAFKA", "KAFKA_2", "KAFKA_3", "TLS")
 
@@ -102,9 +101,11 @@ class Compose:
         ledger = await client.get(f"http://{HOST}:{self.ports['POLAR']}/_admin/ledger")
         return int(ledger.json()["charges"])
 
-    @property
-    def urls(self) -> Urls:
-        return Urls.behind(self.gateway)
+    async def errors_shown(self, since: str) -> list[dict[str, Any]]:
+        """What the gateway answered with a 5xx since that instant, as it logged it."""
+        said = await self("logs", "--no-log-prefix", "--since", since, "gateway")
+        lines = (json.loads(line) for line in said.splitlines() if line.startswith("{"))
+        return [line for line in lines if line["status"] >= 500]
 
 
 async def inspect(kind: str, name: str) -> dict[str, Any]:

@@ -1,15 +1,17 @@
-"""Three brokers and two of each process: a broker is killed and comes back in the middle of a busy evening."""
+"""Three brokers and two of each process: a broker is killed, and every process restarted, in the middle of a busy evening."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 
 from courtside_contracts.topics import BOOKING_EVENTS
 from deploy.broker import BrokerSettings
+from deploy.gateway.health import DEFAULT_PROCESSES
 from deploy.topics.cluster import connected
 from tests.containers.composed import PATIENCE_SECONDS, Compose, run, serving
 from tests.e2e.conftest import finished
@@ -48,3 +50,26 @@ async def _charged(cluster: Compose, client: httpx.AsyncClient, demo: asyncio.su
     while await cluster.charges(client) < wanted:
         assert demo.returncode is None, "the run ended before its middle"
         await asyncio.sleep(0.05)
+
+
+async def test_a_rolling_restart_under_load_shows_nobody_an_error(cluster: Compose, client: httpx.AsyncClient) -> None:
+    """Of each process one replica, then the other: each drains, and the gateway passes over it."""
+    began, before = datetime.now(UTC).isoformat(), await cluster.charges(client)
+    restarting = asyncio.create_task(restart_by_halves(cluster, client))
+    confirmed = 0
+    while not restarting.done():
+        result = await finished(await cluster.demo("--gateway", cluster.gateway, "--count", "10", "--concurrency", "3"))
+        assert [result[name] for name in ("confirmed", "charges", "mails", "events")] == [10, 10, 10, 50]
+        confirmed += 10
+    await restarting
+    assert await cluster.charges(client) - before == confirmed
+    assert await cluster.errors_shown(since=began) == []
+
+
+async def restart_by_halves(cluster: Compose, client: httpx.AsyncClient) -> None:
+    replicas = [await cluster.containers(process) for process in DEFAULT_PROCESSES]
+    for half in (0, 1):
+        await run("docker", "restart", "--time", "40", *(pair[half] for pair in replicas))
+        await until(
+            "two of each", lambda: serving(client, cluster), lambda seen: set(seen.values()) == {2}, PATIENCE_SECONDS
+        )

@@ -55,15 +55,20 @@ async def test_the_addresses_of_make_up_serve_too(stack: Compose) -> None:
     assert [event["type"] for event in result["events"]] == list(EVENTS_OF_A_BOOKING)
 
 
-async def test_the_health_of_all_is_one_document(stack: Compose, client: httpx.AsyncClient) -> None:
+async def test_the_health_of_all_is_one_document_and_an_absent_service_a_503(
+    stack: Compose, client: httpx.AsyncClient
+) -> None:
     well = {"": "pass"} | dict.fromkeys(DEFAULT_PROCESSES, "pass")
     await until("all well", lambda: health(client, stack), well.__eq__, PATIENCE_SECONDS)
-    await stack("stop", "notifications-worker")
+    await stack("stop", "notifications-worker", "booking-api")
     answer = await client.get(f"{stack.gateway}/health")
     assert (answer.status_code, answer.headers["content-type"]) == (503, "application/health+json")
     [found] = answer.json()["checks"]["notifications-worker"]
     assert (found["status"], found["observedValue"]) == ("fail", 0)
-    await stack("start", "notifications-worker")
+    for headers in ({}, {"Idempotency-Key": "first-hold"}):
+        answer = await client.post(f"{stack.gateway}/v1/bookings", json={}, headers=headers)
+        assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "unavailable", "1")
+    await stack("start", "notifications-worker", "booking-api")
     await until("all well", lambda: health(client, stack), well.__eq__, PATIENCE_SECONDS)
 
 
@@ -147,7 +152,7 @@ async def test_processes_are_scaled_and_one_of_them_killed_without_a_loss(
     await stack("up", "-d", "--wait", "--scale", "booking-api=2", "--scale", "payments-worker=2")
     scaled = dict.fromkeys(DEFAULT_PROCESSES, 1) | {"booking-api": 2, "payments-worker": 2}
     await until("two of these", lambda: serving(client, stack), scaled.__eq__, PATIENCE_SECONDS)
-    before = await stack.charges(client)
+    before, began = await stack.charges(client), datetime.now(UTC).isoformat()
     demo = await stack.demo("--gateway", stack.gateway, "--count", "20", "--concurrency", "5")
     while await stack.charges(client) - before < 5:
         assert demo.returncode is None, "the run ended before its middle"
@@ -156,6 +161,7 @@ async def test_processes_are_scaled_and_one_of_them_killed_without_a_loss(
         await run("docker", "kill", (await stack.containers(service))[0])
     result = await finished(demo)
     assert [result[name] for name in ("confirmed", "charges", "mails", "events")] == [20, 20, 20, 100]
+    assert await stack.errors_shown(since=began) == []
 
 
 async def test_the_gateway_speaks_tls_with_the_example(stack: Compose) -> None:
