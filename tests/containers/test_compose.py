@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -55,21 +56,36 @@ async def test_the_addresses_of_make_up_serve_too(stack: Compose) -> None:
     assert [event["type"] for event in result["events"]] == list(EVENTS_OF_A_BOOKING)
 
 
-async def test_the_health_of_all_is_one_document_and_an_absent_service_a_503(
-    stack: Compose, client: httpx.AsyncClient
-) -> None:
-    well = {"": "pass"} | dict.fromkeys(DEFAULT_PROCESSES, "pass")
-    await until("all well", lambda: health(client, stack), well.__eq__, PATIENCE_SECONDS)
-    await stack("stop", "notifications-worker", "booking-api")
-    answer = await client.get(f"{stack.gateway}/health")
+WELL = {"": "pass"} | dict.fromkeys(DEFAULT_PROCESSES, "pass")
+
+
+@asynccontextmanager
+async def stopped(compose: Compose, client: httpx.AsyncClient, *processes: str) -> AsyncIterator[None]:
+    """All are well before, and again afterwards."""
+    await until("all well", lambda: health(client, compose), WELL.__eq__, PATIENCE_SECONDS)
+    await compose("stop", *processes)
+    try:
+        yield
+    finally:
+        await compose("start", *processes)
+        await until("all well", lambda: health(client, compose), WELL.__eq__, PATIENCE_SECONDS)
+
+
+async def test_the_health_of_all_is_one_document(stack: Compose, client: httpx.AsyncClient) -> None:
+    async with stopped(stack, client, "notifications-worker"):
+        answer = await client.get(f"{stack.gateway}/health")
     assert (answer.status_code, answer.headers["content-type"]) == (503, "application/health+json")
     [found] = answer.json()["checks"]["notifications-worker"]
     assert (found["status"], found["observedValue"]) == ("fail", 0)
-    for headers in ({}, {"Idempotency-Key": "first-hold"}):
-        answer = await client.post(f"{stack.gateway}/v1/bookings", json={}, headers=headers)
-        assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "unavailable", "1")
-    await stack("start", "notifications-worker", "booking-api")
-    await until("all well", lambda: health(client, stack), well.__eq__, PATIENCE_SECONDS)
+
+
+async def test_an_absent_service_is_a_problem_that_says_to_ask_again(stack: Compose, client: httpx.AsyncClient) -> None:
+    bookings = f"{stack.gateway}/v1/bookings"
+    async with stopped(stack, client, "booking-api"):
+        answers = [await client.post(bookings, json={}, headers=key) for key in ({}, {"Idempotency-Key": "first-hold"})]
+    for answer in answers:
+        assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
+        assert (answer.json()["code"], answer.headers["retry-after"]) == ("unavailable", "1")
 
 
 async def test_what_the_gateway_refuses_is_a_problem_with_the_requests_id(
