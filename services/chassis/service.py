@@ -18,7 +18,7 @@ import uvloop
 from fastapi import APIRouter
 from pydantic import ValidationError
 
-from services.chassis import crash_points, health, http, logging, migrations
+from services.chassis import crash_points, health, http, logging, migrations, outbox_tidying
 from services.chassis.auth import TokenVerifier
 from services.chassis.clock import DatabaseClock
 from services.chassis.consuming import Consumers
@@ -27,8 +27,9 @@ from services.chassis.database import Database
 from services.chassis.dead_letters.crons import count_letters
 from services.chassis.dead_letters.crons import crons as dead_letter_crons
 from services.chassis.dead_letters.domain import Desk
+from services.chassis.doorbell import Doorbell
 from services.chassis.outbox_lag import measure_lag
-from services.chassis.relay import Doorbell, Relay
+from services.chassis.relay import Relay
 from services.chassis.serving import PortTaken, listen, serve
 from services.chassis.settings import Settings
 from services.chassis.topics import used_by
@@ -117,6 +118,7 @@ class Process:
         self.drained = asyncio.Event()
         self.serves, self.works = role in ("api", "all"), role in ("worker", "all")
         self.relays = self.works and settings.outbox_relay
+        self.tidies = self.works and not settings.outbox_relay
 
     async def run(self) -> int:
         """Until SIGTERM, or until a part fails for good. The exit code: 0, or 1 when a part failed or did not drain in time."""
@@ -166,7 +168,8 @@ class Process:
             events = self.stopping, self.consuming, self.stalled
             yield consume(self.settings, service.consumers, chassis.unit_of_work, *events)
             desk = Desk(self.settings.service, service.consumers.by_type, relays=self.settings.outbox_relay)
-            for cron in (*service.crons, *dead_letter_crons(desk)):
+            tidying = (outbox_tidying.CRON,) if self.tidies else ()
+            for cron in (*service.crons, *dead_letter_crons(desk), *tidying):
                 yield cron.keep(chassis.unit_of_work, self.stopping)
 
     def _relay(self) -> list[Part]:

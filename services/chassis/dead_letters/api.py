@@ -19,6 +19,7 @@ from services.chassis.dead_letters.dependencies import PREFIX, BecauseIn, Chassi
 from services.chassis.dead_letters.domain import DeadLetterNotFound, Decision, Desk
 from services.chassis.dead_letters.listing import Filters, GroupFilters, Name
 from services.chassis.idempotency import Answer, IdempotencyKeyReused
+from services.chassis.outbox import RelayOff
 from services.chassis.problems import Problem, TooManyRequests, responses
 from services.chassis.unit_of_work import UnitOfWork
 
@@ -112,12 +113,12 @@ SENT = (
     DeadLetterNotFound,
     domain.DeadLetterDecided,
     IdempotencyKeyReused,
-    domain.RelayOff,
+    RelayOff,
     domain.TypeNotHandled,
     domain.TooLargeToSend,
 )
 REDRIVEN, EDITED = responses(*SENT), responses(*SENT, domain.EventNotValid)
-STARTED = responses(domain.NothingToRedrive, domain.RedriveUnderWay, domain.RelayOff, IdempotencyKeyReused)
+STARTED = responses(domain.NothingToRedrive, domain.RedriveUnderWay, RelayOff, IdempotencyKeyReused)
 FOUND = responses(domain.RedriveNotFound)
 HALTED = responses(domain.RedriveNotFound, domain.RedriveEnded, IdempotencyKeyReused)
 

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from courtside_contracts.envelope import CONTENT_TYPE, SPEC_VERSION, Envelope, Event, MalformedEnvelope, rfc3339
 from services.chassis import problems
+from services.chassis.outbox import RelayOff
 from services.chassis.retrying import Ladder, first_headers
 from services.chassis.verbatim import RawHeaders, Verbatim
 
@@ -45,10 +46,6 @@ class EventNotValid(problems.Invalid):
 
 class TooLargeToSend(problems.Invalid):
     """With the headers that a redrive adds, no retry topic takes a record of this size."""
-
-
-class RelayOff(problems.Conflict):
-    """Another program carries this service's outbox, and would not send a record as it is: put the relay back first."""
 
 
 class RedriveNotFound(problems.NotFound):
@@ -84,9 +81,7 @@ class Desk:
 
     def require_relay(self) -> None:
         if not self.relays:
-            raise RelayOff(
-                "Debezium carries the outbox at present. See deploy/debezium/README.md on how to switch back."
-            )
+            raise RelayOff
 
     def kind(self, name: str | None) -> type[Event]:
         if name is None or name not in self.types:

@@ -23,7 +23,8 @@ from services.chassis.dead_letters import api
 from services.chassis.dead_letters.crons import crons as dead_letter_crons
 from services.chassis.dead_letters.dependencies import PREFIX
 from services.chassis.dead_letters.domain import Desk
-from services.chassis.relay import Doorbell, Relay
+from services.chassis.doorbell import Doorbell
+from services.chassis.relay import Relay
 from services.chassis.service import Chassis
 from tests.integration.chassis.conftest import Bench, Noted, until
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from prometheus_client import REGISTRY
@@ -21,13 +22,15 @@ from deploy.tokens import user_id
 from services.chassis.dead_letters import mutations, redriving
 from services.chassis.dead_letters.consumers import Mirror
 from services.chassis.dead_letters.crons import count_letters
-from services.chassis.dead_letters.domain import Decision, RelayOff
+from services.chassis.dead_letters.domain import Decision
+from services.chassis.outbox import RelayOff
 from services.chassis.retrying import first_headers
 from services.chassis.subscribing import Record
 from services.chassis.unit_of_work import UnitOfWork
 from tests.integration.chassis.conftest import Bench, Noted, until
 from tests.integration.chassis.desks import BECAUSE, DeskBench, bytes_of
 from tests.integration.chassis.test_poison import GOOD, POISON
+from tests.programs import REPOSITORY
 
 pytestmark = pytest.mark.slow
 
@@ -40,6 +43,7 @@ ALL_POISON = {
 }
 AGAIN = {"Idempotency-Key": "again"}
 LETTER_BY_LETTER = {"limit": 1}
+DEBEZIUM = REPOSITORY / "deploy" / "debezium"
 
 
 @pytest.fixture
@@ -137,6 +141,28 @@ async def test_beside_debezium_nothing_is_sent_as_it_is(desk: DeskBench) -> None
                 await mutations.redrive(work, beside, UUID(letter["id"]), Decision(uuid4(), "in vain"))
             assert await redriving.carry_on(work, beside) == 0
         assert (await desk.show(letter))["state"] == "open"
+
+
+async def test_a_process_that_does_not_know_of_debezium_yet_sends_nothing_as_it_is(desk: DeskBench) -> None:
+    prepare, undo = ((DEBEZIUM / name).read_text() for name in ("prepare.sql", "undo.sql"))
+    owner = await asyncpg.connect(desk.bench.settings.database_url.get_secret_value())
+    async with desk.at_work():
+        (letter,) = await desk.die(1)
+        await owner.execute(prepare)
+        for path, body in (
+            (f"/{letter['id']}/redrive", BECAUSE),
+            (f"/{letter['id']}/edit", BECAUSE | {"value": {"name": "a", "number": 1}, "type": Noted.type}),
+            ("/redrives", BECAUSE),
+        ):
+            refused = await desk.ask("POST", path, body)
+            assert (refused.status_code, refused.json()["code"]) == (409, "relay-off"), refused.text
+        assert (await desk.show(letter))["state"] == "open"
+        assert await desk.actions() == []
+        await owner.execute(undo)
+        desk.bench.broken = False
+        assert (await desk.ask("POST", f"/{letter['id']}/redrive", BECAUSE)).status_code == 202
+        await desk.until_state(letter, "settled")
+    await owner.close()
 
 
 async def test_the_same_request_again_gets_the_same_answer(desk: DeskBench) -> None:

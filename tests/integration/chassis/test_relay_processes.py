@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
-import psutil
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -52,9 +51,6 @@ class RelayProcess(subprocess.Popen[bytes]):
         command = [sys.executable, "-m", "tests.integration.chassis.relaying"]
         super().__init__(command, cwd=REPOSITORY, env=environment)
 
-    def talks_from(self, port: int) -> bool:
-        return any(found.laddr.port == port for found in psutil.Process(self.pid).net_connections("tcp"))
-
 
 @asynccontextmanager
 async def relays(bench: Bench, number: int) -> AsyncIterator[list[RelayProcess]]:
@@ -81,7 +77,7 @@ async def watching(bench: Bench) -> AsyncIterator[asyncpg.Connection[Any]]:
 
 
 async def holder(connection: asyncpg.Connection[Any], seconds: float = 0.0) -> int:
-    """The port from which the active relay talks, once it has held the lock for so long."""
+    """The port from which the active relay talks to the server, once it has held the lock for so long."""
 
     async def look() -> asyncpg.Record | None:
         return await connection.fetchrow(HOLDER)
@@ -104,11 +100,12 @@ async def left(connection: asyncpg.Connection[Any]) -> int:
 async def test_a_standby_takes_over_from_a_relay_that_dies_or_stands_still_in_its_transaction(
     bench: Bench, stack: TestStack, blow: signal.Signals
 ) -> None:
-    async with relays(bench, 2) as pair, watching(bench) as connection:
+    async with relays(bench, 2) as (active, standby), watching(bench) as connection:
+        standby.send_signal(signal.SIGSTOP)
         with stack.suspended("kafka"):
             await tell(bench, 1, 2)
             port = await holder(connection, seconds=1.0)
-            active = next(process for process in pair if process.talks_from(port))
+            standby.send_signal(signal.SIGCONT)
             active.send_signal(blow)
             struck = time.monotonic()
             await until("another holder", lambda: connection.fetchrow(HOLDER), lambda row: row and row[0] != port)
