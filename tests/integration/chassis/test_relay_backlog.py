@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from courtside_contracts.topics import BOOKING_EVENTS
 from tests.integration.chassis.conftest import Bench, reader, until
-from tests.integration.chassis.test_relay_processes import RelayProcess, left, relays, watching
+from tests.integration.chassis.test_relay_processes import RelayProcess, left, relays, silent_broker, watching
 from tests.stack import TestStack
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ async def test_a_pile_of_events_drains_at_a_flat_rate_even_while_nothing_can_be_
     bench: Bench, stack: TestStack
 ) -> None:
     async with relays(bench, 1) as (relay,), watching(bench) as connection, watching(bench) as backup:
-        with stack.suspended("kafka"):
+        with silent_broker(stack):
             await connection.execute(PILE_UP, ROWS, timeout=300)
             await pin(backup)
             memory_before = psutil.Process(relay.pid).memory_info().rss

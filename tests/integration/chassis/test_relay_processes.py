@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -76,6 +76,11 @@ async def watching(bench: Bench) -> AsyncIterator[asyncpg.Connection[Any]]:
         await connection.close()
 
 
+def silent_broker(stack: TestStack) -> AbstractContextManager[None]:
+    """It keeps its connections and answers nothing until the block ends."""
+    return stack.suspended("kafka")
+
+
 async def holder(connection: asyncpg.Connection[Any], seconds: float = 0.0) -> int:
     """The port from which the active relay talks to the server, once it has held the lock for so long."""
 
@@ -102,7 +107,7 @@ async def test_a_standby_takes_over_from_a_relay_that_dies_or_stands_still_in_it
 ) -> None:
     async with relays(bench, 2) as (active, standby), watching(bench) as connection:
         standby.send_signal(signal.SIGSTOP)
-        with stack.suspended("kafka"):
+        with silent_broker(stack):
             await tell(bench, 1, 2)
             port = await holder(connection, seconds=1.0)
             standby.send_signal(signal.SIGCONT)
@@ -125,7 +130,7 @@ async def test_a_relay_waits_for_the_broker_longer_than_any_time_out_and_sends_o
     bench: Bench, stack: TestStack
 ) -> None:
     async with relays(bench, 2), watching(bench) as connection:
-        with stack.suspended("kafka"):
+        with silent_broker(stack):
             await tell(bench, *range(20))
             await holder(connection, seconds=LONGER_THAN_ANY_TIME_OUT_SECONDS)
         await until("an empty outbox", lambda: left(connection), lambda count: count == 0)
@@ -139,7 +144,7 @@ async def test_a_relay_whose_session_is_cut_while_it_waits_for_the_broker_sends_
 ) -> None:
     cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE client_port = $1"
     async with relays(bench, 1), watching(bench) as connection:
-        with stack.suspended("kafka"):
+        with silent_broker(stack):
             await tell(bench, 1, 2, 3)
             assert await connection.fetchval(cut, await holder(connection, seconds=0.2))
             await until("no holder", lambda: connection.fetchrow(HOLDER), lambda row: row is None)
