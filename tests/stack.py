@@ -1,7 +1,8 @@
 """A PostgreSQL and a Kafka for one run of the tests, on free ports and in a folder of their own, and the services as child processes.
 
 The two servers are child processes too, or containers with `COURTSIDE_TEST_SERVERS=containers`; no test sees the difference but those
-marked `child_servers`. A run never meets what a former run left. Runs may go on side by side; what a killed run left behind is ended and removed by the next.
+marked `child_servers`. A run never meets what a former run left. Runs may go on side by side; what a killed run left behind is ended and
+removed by the next.
 """
 
 from __future__ import annotations
