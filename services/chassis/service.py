@@ -16,7 +16,6 @@ from typing import Any
 import structlog
 import uvloop
 from fastapi import APIRouter
-from pydantic import ValidationError
 
 from services.chassis import crash_points, health, http, logging, migrations
 from services.chassis.auth import TokenVerifier
@@ -27,6 +26,7 @@ from services.chassis.database import Database
 from services.chassis.dead_letters.crons import count_letters
 from services.chassis.dead_letters.crons import crons as dead_letter_crons
 from services.chassis.dead_letters.domain import Desk
+from services.chassis.environment import WronglyTold, read
 from services.chassis.outbox_lag import measure_lag
 from services.chassis.relay import Doorbell, Relay
 from services.chassis.serving import PortTaken, listen, serve
@@ -70,7 +70,7 @@ class Service:
 
 
 def main(
-    read_settings: type[Settings],
+    settings_type: type[Settings],
     build: Callable[[Chassis], Service],
     openapi: Callable[[], str] | None = None,
     **commands: Command,
@@ -83,11 +83,9 @@ def main(
     if role not in (*ROLES, *commands) or len(sys.argv) > 2:  # noqa: PLR2004
         sys.exit(_usage(f"unknown role {role!r}", commands))
     try:
-        settings = read_settings()
-    except ValidationError as error:
-        prefix = read_settings.model_config["env_prefix"]
-        wrong = (f"{prefix}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
-        sys.exit(_usage("; ".join(wrong), commands))
+        settings = read(settings_type)
+    except WronglyTold as error:
+        sys.exit(_usage(str(error), commands))
     crash_points.refuse(settings.environment)
     logging.configure(settings.service, settings.log_level)
     if role == "migrate":

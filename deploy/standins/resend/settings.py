@@ -15,9 +15,13 @@ class Settings(StandinSettings):
     state: str = ".courtside/standins/resend.sqlite"
 
     api_key: Annotated[str, StringConstraints(pattern="^re_.+")] = "re_local"
-    rate_per_s: Annotated[int, Field(ge=0)] = 5  # of the team, as Resend's default; 0 is no limit
-    latency_s: Annotated[float, Field(ge=0)] = 0.0  # how long a send is under way
-    domains: str = ""  # the verified ones, by spaces; empty: every domain may send
+    """What notifications must send as its key."""
+    rate_per_s: Annotated[int, Field(ge=0)] = 5
+    """Requests of the team, as Resend's default; 0 is no limit."""
+    latency_s: Annotated[float, Field(ge=0)] = 0.0
+    """How long a send is under way."""
+    domains: str = ""
+    """The verified ones, by spaces; when empty every domain may send."""
 
     @property
     def verified_domains(self) -> list[str]:
