@@ -54,6 +54,17 @@ def test_secrets_come_from_files_too(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert by_files == told(monkeypatch, service)
 
 
+def test_files_as_a_cluster_lays_them_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Kubernetes changes all files of a volume at once: they are links through a folder that is a link."""
+    (tmp_path / "..2026_11_27").mkdir()
+    (tmp_path / "..2026_11_27" / "BOOKING_CALENDAR_KEY").write_text("of-32-characters-and-in-the-cluster-only")
+    (tmp_path / "..data").symlink_to("..2026_11_27")
+    (tmp_path / "BOOKING_CALENDAR_KEY").symlink_to("..data/BOOKING_CALENDAR_KEY")
+    settings = told(monkeypatch, "booking", COURTSIDE_SECRETS_DIR=str(tmp_path), BOOKING_CALENDAR_KEY=None)
+    assert isinstance(settings, BookingSettings)
+    assert settings.calendar_key.get_secret_value().startswith("of-32")
+
+
 def test_a_variable_goes_before_its_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("COURTSIDE_SECRETS_DIR", str(tmp_path))
     (tmp_path / "NOTIFICATIONS_SENDER").write_text("File <file@club.example>")
