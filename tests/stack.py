@@ -13,8 +13,8 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TextIO
@@ -54,7 +54,7 @@ class TestStack:
         stack_paths = Paths.read(os.environ)
         home = stack_paths.home / "test"
         home.mkdir(parents=True, exist_ok=True)
-        with _held(home / "lock"):
+        async with _held(home / "lock"):
             for run in home.glob("run-*"):
                 await _remove_if_abandoned(run)
             prefix = f"t{secrets.token_hex(3)}"
@@ -98,7 +98,7 @@ class TestStack:
         self.settings = settings
         if not self.postgres.data.exists():
             template = replace(self.postgres, place=self.home / "template-postgres")
-            with _held(self.home / "lock"):
+            async with _held(self.home / "lock"):
                 await template.prepare(self.processes)
             self.postgres.copy_from(template)
         await self._start(self.postgres.part())
@@ -106,7 +106,7 @@ class TestStack:
     async def start_kafka(self) -> None:
         if not self.kafka.data.exists():
             template = replace(self.kafka, folder=self.home / "template-kafka")
-            with _held(self.home / "lock"):
+            async with _held(self.home / "lock"):
                 await template.prepare(self.processes)
             shutil.copytree(template.data, self.kafka.data)
         await self.kafka.prepare(self.processes)
@@ -193,10 +193,11 @@ def _free_ports() -> Ports:
     return Ports(*ports)
 
 
-@contextmanager
-def _held(path: Path) -> Iterator[None]:
+@asynccontextmanager
+async def _held(path: Path) -> AsyncIterator[None]:
+    """Waited for in a thread: PostgreSQL and Kafka may be started side by side, and who has the lock must go on to give it back."""
     with path.open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
         yield
 
 

@@ -29,6 +29,7 @@ from services.chassis.dead_letters.domain import Desk
 from services.chassis.environment import WronglyTold, read
 from services.chassis.outbox_lag import measure_lag
 from services.chassis.relay import Doorbell, Relay
+from services.chassis.restoring import NotRestored
 from services.chassis.serving import PortTaken, listen, serve
 from services.chassis.settings import Settings
 from services.chassis.topics import used_by
@@ -91,7 +92,11 @@ def main(
     if role == "migrate":
         migrations.upgrade(settings)
     elif role in commands:
-        uvloop.run(commands[role](settings))
+        try:
+            uvloop.run(commands[role](settings))
+        except NotRestored as error:
+            print(error, file=sys.stderr)  # noqa: T201
+            sys.exit(2)
     else:
         try:
             sys.exit(uvloop.run(Process(settings, build, role).run()))
