@@ -12,7 +12,8 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import CommitFailedError, KafkaError
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import CommitFailedError
 from aiokafka.structs import OffsetAndMetadata
 from sqlalchemy import text
 
@@ -62,7 +63,7 @@ async def last_known(database: Database) -> datetime | None:
 async def told(settings: Settings, topics: Sequence[Topic], since: datetime | None) -> AsyncIterator[Record]:
     """What lies on these topics from `since` up to now, in the order of each partition."""
     async with AIOKafkaConsumer(**client(settings), enable_auto_commit=False) as consumer:
-        partitions = await _partitions(consumer, settings, topics)
+        partitions = await _partitions(settings, topics)
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)
         for spot, offset in (await _offsets_at(consumer, partitions, since)).items():
@@ -76,7 +77,7 @@ async def told(settings: Settings, topics: Sequence[Topic], since: datetime | No
 async def _set_back(settings: Settings, group: str, topics: Sequence[Topic], since: datetime | None) -> int:
     """Back, never forth: a partition that the group had not come so far in stays where it is."""
     async with _of(settings, group) as consumer:
-        partitions = await _partitions(consumer, settings, topics)
+        partitions = await _partitions(settings, topics)
         consumer.assign(partitions)
         wanted = await _offsets_at(consumer, partitions, since)
         reached = {spot: await consumer.committed(spot) for spot in partitions}
@@ -95,16 +96,24 @@ async def _of(settings: Settings, group: str) -> AsyncIterator[AIOKafkaConsumer]
         raise StillRunning(f"somebody reads in the group {group}: stop every process of {settings.service}") from error
 
 
-async def _partitions(consumer: AIOKafkaConsumer, settings: Settings, topics: Sequence[Topic]) -> list[TopicPartition]:
-    found = []
-    for topic in topics:
-        name = settings.topic_prefix + topic.name
-        await consumer._client.add_topic(name)  # noqa: SLF001 - the consumer asks only for topics that it subscribes to
-        numbers = consumer.partitions_for_topic(name)
-        if not numbers:
-            raise KafkaError(f"the broker has no topic {name}, or does not show it to this user")
-        found += [TopicPartition(name, number) for number in sorted(numbers)]
-    return found
+async def _partitions(settings: Settings, topics: Sequence[Topic]) -> list[TopicPartition]:
+    """All topics are asked for, since asking by name can create one."""
+    wanted = {settings.topic_prefix + topic.name for topic in topics}
+    async with _administering(settings) as admin:
+        there = [topic for topic in await admin.describe_topics() if topic["topic"] in wanted]
+    if missing := wanted - {topic["topic"] for topic in there}:
+        raise NotRestored(f"the broker has no {', '.join(sorted(missing))}, or does not show it to this user")
+    return [TopicPartition(topic["topic"], found["partition"]) for topic in there for found in topic["partitions"]]
+
+
+@asynccontextmanager
+async def _administering(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(**client(settings))
+    await admin.start()
+    try:
+        yield admin
+    finally:
+        await admin.close()
 
 
 async def _offsets_at(

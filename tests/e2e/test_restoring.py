@@ -22,6 +22,7 @@ from deploy.local.postgres import Postgres
 from deploy.player import Player, Urls, free_slots
 from services.booking.venues.seed import VENUE_ID
 from tests.e2e.conftest import NO_PACE, System, finished, running
+from tests.e2e.groups import administering, caught_up
 from tests.programs import free_port
 from tests.stack import QUICK, TestStack
 
@@ -90,6 +91,12 @@ class Club:
         return all(event["state"] != "pending" for event in answer.json()["events"]) and not any(
             [await self.waiting(service) for service in SERVICES]
         )
+
+    async def has_heard_everything(self) -> bool:
+        async with administering(self.stack.bootstrap) as admin:
+            prefix = self.stack.installation.topic_prefix
+            groups = [name for name, *_ in await admin.list_consumer_groups() if name.startswith(prefix)]
+            return await caught_up(admin, groups, self.stack.bootstrap)
 
     async def mails(self) -> int:
         answer = await self.system.client.get(f"{self.stack.installation.url('resend')}/_admin/emails")
@@ -218,12 +225,13 @@ async def test_what_happened_since_the_dump_is_heard_again_and_nothing_happens_t
     assert await restored.waiting() >= MEANWHILE, "the relay has something to repeat"
     await restored.open()
     await until(restored.at_rest, "the relay has repeated what the dump held")
-    await restored.play(1)
-    await until(restored.at_rest, "the new booking's story is over")
+    await restored.play(2)
+    await until(restored.at_rest, "the new bookings' stories are over")
+    await until(restored.has_heard_everything, "what was set back was heard again")
     await restored.close()
 
     assert await repeated(restored) >= MEANWHILE
-    assert (await restored.system.charges(), await restored.mails()) == (charges + 1, mails + 1)
+    assert (await restored.system.charges(), await restored.mails()) == (charges + 2, mails + 2)
     kept = {row[0]: row for row in await restored.ask(BOOKED)}
     assert [kept[row[0]] for row in booked] == booked
     for service in SERVICES:

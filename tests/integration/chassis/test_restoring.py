@@ -13,7 +13,8 @@ from services.chassis import restoring
 from services.chassis.inbox import inbox
 from tests.integration.chassis.conftest import Bench, until
 
-NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
+NOON = datetime.now(UTC).replace(microsecond=0) - timedelta(days=7)
+"""A day of last week: the broker takes no record of a time to come."""
 PARTITION = 0
 
 
