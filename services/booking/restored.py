@@ -14,6 +14,7 @@ from services.chassis.settings import Settings
 from services.chassis.unit_of_work import UnitOfWorkFactory
 
 TOLD = (BOOKING_EVENTS, PAYMENT_EVENTS, COURT_EVENTS)
+HEARD = (PAYMENT_EVENTS,)
 
 
 async def run(settings: Settings) -> None:
@@ -34,7 +35,7 @@ async def run(settings: Settings) -> None:
     for block in story.blocked():
         sentence = f"blocked, perhaps since: {block.court_name}, {block.starts_at:%Y-%m-%d %H:%M} UTC, {block.reason!r}"
         print(sentence, file=sys.stderr)  # noqa: T201
-    await restoring.hear_again(settings, since, main=(PAYMENT_EVENTS,))
+    await restoring.hear_again(settings, since, main=HEARD)
 
 
 def _nobody() -> None:

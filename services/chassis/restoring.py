@@ -38,6 +38,16 @@ class StillRunning(NotRestored):
     """A process of the service runs, and would go on from where it is."""
 
 
+async def run(settings: Settings, main: Sequence[Topic] = (), projections: Sequence[Topic] = ()) -> None:
+    """The whole of it, for a service whose own topics tell nothing that its database must know."""
+    database = await Database.open(settings)
+    try:
+        since = await last_known(database)
+    finally:
+        await database.close()
+    await hear_again(settings, since, main, projections)
+
+
 async def hear_again(
     settings: Settings, since: datetime | None, main: Sequence[Topic] = (), projections: Sequence[Topic] = ()
 ) -> None:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from courtside_contracts.topics import USER_PROFILES
 from services.chassis import restoring
-from services.chassis.database import Database
-from services.chassis.settings import Settings
 
+PROJECTED = (USER_PROFILES,)
 
-async def run(settings: Settings) -> None:
-    database = await Database.open(settings)
-    try:
-        since = await restoring.last_known(database)
-    finally:
-        await database.close()
-    await restoring.hear_again(settings, since, projections=(USER_PROFILES,))
+run = partial(restoring.run, projections=PROJECTED)

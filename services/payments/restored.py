@@ -5,16 +5,11 @@ Money that came on a page which the restored database does not know is quarantin
 
 from __future__ import annotations
 
+from functools import partial
+
 from courtside_contracts.topics import BOOKING_EVENTS, POLAR_WEBHOOKS, USER_PROFILES
 from services.chassis import restoring
-from services.chassis.database import Database
-from services.chassis.settings import Settings
 
+HEARD, PROJECTED = (BOOKING_EVENTS, POLAR_WEBHOOKS), (USER_PROFILES,)
 
-async def run(settings: Settings) -> None:
-    database = await Database.open(settings)
-    try:
-        since = await restoring.last_known(database)
-    finally:
-        await database.close()
-    await restoring.hear_again(settings, since, main=(BOOKING_EVENTS, POLAR_WEBHOOKS), projections=(USER_PROFILES,))
+run = partial(restoring.run, main=HEARD, projections=PROJECTED)
