@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.errors import KafkaError, SaslAuthenticationFailed, UnsupportedSaslMechanismError
-from pydantic import FilePath, SecretStr, model_validator
+from pydantic import Field, FilePath, SecretStr, model_validator
 
 from services.chassis.environment import EnvironmentSettings
 
@@ -24,6 +24,8 @@ class KafkaSettings(EnvironmentSettings):
     """`host:port`, or several with commas."""
     topic_prefix: str = ""
     """Put before every topic and group, so that several installations share one cluster."""
+    min_insync_replicas: int | None = Field(default=None, ge=1)
+    """How many brokers must have a record before it counts as written; all replicas but one when not given."""
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     """With TLS or without, with a password or without."""
     kafka_sasl_mechanism: Literal["SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"

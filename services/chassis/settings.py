@@ -32,7 +32,7 @@ class Settings(KafkaSettings):
     database_pool_size: int = Field(default=10, ge=2, le=100)
     """Connections at most, of each of the two pools of a process."""
     outbox_relay: bool = True
-    """Off where Debezium carries the outbox (`deploy/debezium/`): then workers run no relay, and do not measure its lag."""
+    """Off where Debezium carries the outbox (`deploy/debezium/`): then workers run no relay, measure no lag, and tidy up behind it."""
     http_host: str = "127.0.0.1"
     """The address to listen on; `0.0.0.0` in a container."""
     http_port: int = Field(default=8000, ge=1, le=65535)

@@ -49,7 +49,7 @@ class RunningPolar:
         self.http = httpx.AsyncClient(base_url=self.url, trust_env=False)
 
     def sdk(self, token: str = TOKEN) -> PolarAsync:
-        return PolarAsync(token, base_url=self.url, timeout=10)
+        return PolarAsync(token, base_url=self.url, timeout=60)
 
     async def admin(self, path: str, **body: float) -> Any:
         answer = await self.http.post(f"/_admin/{path}", json=body or None)

@@ -10,10 +10,10 @@ from typing import Any
 import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer
-from aiokafka.admin import AIOKafkaAdminClient
 
+from services.chassis.lag import Admin
 from tests.e2e.conftest import System, finished, running
-from tests.e2e.groups import Offsets, administering, caught_up, committed
+from tests.e2e.groups import Offsets, administering, all_have_joined, caught_up, committed, groups_of
 from tests.stack import TestStack
 
 SERVICES = ("booking", "payments", "notifications")
@@ -44,7 +44,7 @@ async def connected(system: System, service: str) -> AsyncIterator[asyncpg.Conne
         await connection.close()
 
 
-async def are_back(admin: AIOKafkaAdminClient, were: Offsets) -> bool:
+async def are_back(admin: Admin, were: Offsets) -> bool:
     return await committed(admin, list(were)) == were
 
 
@@ -99,9 +99,10 @@ async def test_offsets_that_are_set_back_to_zero_have_no_new_effect(untouched: S
     await finished(await system.demo("--count", "5", "--concurrency", "5"))
     bootstrap, prefix = system.stack.bootstrap, system.stack.installation.topic_prefix
     async with administering(bootstrap) as admin:
-        groups = [name for name, *_ in await admin.list_consumer_groups() if name.startswith(prefix)]
         topics = [name for name in await admin.list_topics() if name.startswith(prefix)]
         await until(lambda: at_rest(system))
+        await until(lambda: all_have_joined(admin, prefix, topics))
+        groups = await groups_of(admin, prefix)
         await until(lambda: caught_up(admin, groups, bootstrap))
         await asyncio.gather(*(system.stack.stop(service) for service in SERVICES))
         before, were = await everything(system, topics), await committed(admin, groups)

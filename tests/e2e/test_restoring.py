@@ -22,7 +22,7 @@ from deploy.local.postgres import Postgres
 from deploy.player import Player, Urls, free_slots
 from services.booking.venues.seed import VENUE_ID
 from tests.e2e.conftest import NO_PACE, System, finished, running
-from tests.e2e.groups import administering, caught_up
+from tests.e2e.groups import administering, caught_up, groups_of
 from tests.programs import free_port
 from tests.stack import QUICK, TestStack
 
@@ -94,8 +94,7 @@ class Club:
 
     async def has_heard_everything(self) -> bool:
         async with administering(self.stack.bootstrap) as admin:
-            prefix = self.stack.installation.topic_prefix
-            groups = [name for name, *_ in await admin.list_consumer_groups() if name.startswith(prefix)]
+            groups = await groups_of(admin, self.stack.installation.topic_prefix)
             return await caught_up(admin, groups, self.stack.bootstrap)
 
     async def mails(self) -> int:

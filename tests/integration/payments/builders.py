@@ -22,8 +22,8 @@ from services.chassis import http
 from services.chassis.clock import DatabaseClock
 from services.chassis.consuming import Delivery
 from services.chassis.database import Database
+from services.chassis.doorbell import Doorbell
 from services.chassis.outbox import outbox
-from services.chassis.relay import Doorbell
 from services.chassis.service import Chassis
 from services.chassis.unit_of_work import UnitOfWorkFactory
 from services.payments.actions import Polar

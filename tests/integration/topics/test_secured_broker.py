@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from uuid import uuid4
 
+import asyncpg
 import httpx
 import pytest
 from aiokafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailedError
@@ -33,6 +34,10 @@ from tests.unit.notifications.builders import MONDAY_NOON, a_booking, a_profile
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
+WRITE = """
+INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload, headers, created_at)
+VALUES (gen_random_uuid(), 'court.events', 'c', 'court.noted.v1', convert_to($1, 'UTF8'), '{"ce_source": "/test"}', now())
+"""
 USERS = ("booking", "payments", "notifications", "downstream")
 
 
@@ -65,7 +70,7 @@ async def open_club(club: Club) -> AsyncIterator[Club]:
 
 async def test_a_player_books_pays_and_gets_a_mail(open_club: Club) -> None:
     urls, keys = open_club.urls, open_club.stack.installation.paths.keys
-    async with httpx.AsyncClient(timeout=10, follow_redirects=False, trust_env=False) as http:
+    async with httpx.AsyncClient(timeout=60, follow_redirects=False, trust_env=False) as http:
         player = Player(http, urls, "ana@example.com", tokens.mint(keys, "ana@example.com", "Ana Ruiz"))
         booking_id, _ = await player.hold(await free_slots(http, urls.booking, str(VENUE_ID), 1))
         await player.pay(await player.open_checkout(booking_id))
@@ -158,7 +163,7 @@ async def test_a_team_downstream_reads_in_a_group_of_its_own(club: Club) -> None
     event = a_booking(booking_id=uuid4())
     await club.tell("booking", event)
     async with club.reading("downstream", "booking.events", "downstream.club-app") as consumer:
-        assert (await asyncio.wait_for(consumer.getone(), 30)).value is not None
+        assert (await asyncio.wait_for(consumer.getone(), 60)).value is not None
         await consumer.commit()
 
 
@@ -224,6 +229,31 @@ async def test_a_relay_that_may_not_write_ends_its_process(club: Club) -> None:
     with pytest.raises(PartFailed) as ended:
         await club.start("booking", "worker", user="downstream", name="relay")
     assert "AuthorizationFailed" in ended.value.log_tail
+
+
+async def test_a_relay_that_loses_its_right_ends_its_process_and_the_next_one_sends_what_waits(club: Club) -> None:
+    operator, user = club.security.settings(OPERATOR), f"User:{PREFIX}booking"
+    right = Acl(acls.TOPIC, f"{PREFIX}court.events", acls.LITERAL, user, "*", acls.Operation.Write)
+    await club.migrate("booking")
+    outbox = await asyncpg.connect(club.databases["booking"])
+    await club.start("booking", "worker", name="refused")
+    await outbox.execute(WRITE, "while it may")
+    await club.until_value("court.events", b"while it may")
+    async with connected(operator) as cluster:
+        await cluster.delete_acl(*right.fields())
+    await outbox.execute(WRITE, "while it may not")
+
+    async def running() -> bool:
+        return club.stack.processes.running("secured-refused") is not None
+
+    await until("the end of the process", running, lambda runs: not runs)
+    assert "TopicAuthorizationFailed" in club.stack.processes.log("secured-refused").read_text()
+    assert await outbox.fetchval("SELECT count(*) FROM outbox") == 1
+    assert [(each.acl, each.missing) for each in await acls.apply(operator)] == [(right, True)]
+    await club.start("booking", "worker", name="refused")
+    await club.until_value("court.events", b"while it may not")
+    await club.stack.stop("secured-refused")
+    await outbox.close()
 
 
 async def test_a_consumer_that_may_not_join_its_group_says_so(club: Club) -> None:
