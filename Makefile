@@ -4,8 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 REQUIREMENTS := booking payments notifications standins dev
+SERVICES := booking payments notifications
+AUDIT = $(BIN)/uv run --quiet --no-project --isolated --python $(BIN)/python --with-requirements requirements/audit.txt
 
-.PHONY: help up down reset demo test test-slow test-unit test-containers test-compose lint types fmt logs lock
+.PHONY: help up down reset demo test test-slow test-unit test-containers test-compose lint types fmt logs lock audit sbom
 
 help: ## Explain each target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,3 +66,16 @@ lock: $(READY) ## Write requirements/*.txt anew: pinned, hashed, for all platfor
 	  --python-version 3.11 --no-emit-package courtside-contracts --group $$name pyproject.toml -o requirements/$$name.txt; done
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.13 \
 	  --group image -o requirements/image.txt
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
+	  --python-version 3.11 --group pyproject.toml:audit -o requirements/audit.txt
+
+audit: $(READY) ## Ask the advisory service about every requirement of every image; fails when it cannot be asked
+	@for name in $(SERVICES); do echo "requirements/$$name.txt"; \
+	  $(AUDIT) pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r requirements/$$name.txt \
+	  || { echo "make audit: an advisory, or no answer of the service: see above" >&2; exit 1; }; done
+
+sbom: $(READY) ## Write the bill of materials of every image, CycloneDX 1.6: sbom/<service>.json
+	@mkdir -p sbom
+	@for name in $(SERVICES); do \
+	  $(AUDIT) cyclonedx-py requirements --spec-version 1.6 --output-reproducible -o sbom/$$name.json requirements/$$name.txt \
+	  || { echo "make sbom: not written; its tools are downloaded the first time" >&2; exit 1; }; done

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,7 +27,7 @@ class ChildServers:
     async def start_postgres(self, postgres: Postgres) -> None:
         if not postgres.data.exists():
             template = replace(postgres, place=self.home / "template-postgres")
-            with held(self.home / "lock"):
+            async with held(self.home / "lock"):
                 await template.prepare(self.processes)
             postgres.copy_from(template)
         await self._start(postgres.part())
@@ -34,7 +35,7 @@ class ChildServers:
     async def start_kafka(self, kafka: Kafka) -> None:
         if not kafka.data.exists():
             template = replace(kafka, folder=self.home / "template-kafka")
-            with held(self.home / "lock"):
+            async with held(self.home / "lock"):
                 await template.prepare(self.processes)
             shutil.copytree(template.data, kafka.data)
         await kafka.prepare(self.processes)
@@ -68,8 +69,9 @@ class ChildServers:
         await self.processes.until_ready(part)
 
 
-@contextmanager
-def held(path: Path) -> Iterator[None]:
+@asynccontextmanager
+async def held(path: Path) -> AsyncIterator[None]:
+    """Waited for in a thread: PostgreSQL and Kafka may be started side by side, and who has the lock must go on to give it back."""
     with path.open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
         yield

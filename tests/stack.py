@@ -69,7 +69,7 @@ class TestStack:
         stack_paths = Paths.read(os.environ)
         home = stack_paths.home / "test"
         home.mkdir(parents=True, exist_ok=True)
-        with held(home / "lock"):
+        async with held(home / "lock"):
             for run in home.glob("run-*"):
                 await _remove_if_abandoned(run)
             prefix = f"t{secrets.token_hex(3)}"
