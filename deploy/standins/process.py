@@ -10,7 +10,7 @@ from typing import Any, NoReturn, TypeVar
 import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from deploy.standins.wire import Wire
 
@@ -22,11 +22,18 @@ KEEP_ALIVE_S = (
 
 
 class StandinSettings(BaseSettings):
+    model_config = SettingsConfigDict(use_attribute_docstrings=True)
+
     host: str = "127.0.0.1"
+    """The address to listen on."""
     port: int
-    public_url: str = ""  # as browsers reach it; the address itself when empty
+    """The port to listen on."""
+    public_url: str = ""
+    """As browsers reach it; the address itself when empty."""
     state: str
+    """The file of its ledger, an SQLite database."""
     environment: str = "development"
+    """With `production` it does not start."""
 
     @property
     def url(self) -> str:
