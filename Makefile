@@ -32,8 +32,8 @@ logs: $(READY) ## Follow the logs of all parts
 test: $(READY) ## The quick tests, in some minutes, on a PostgreSQL and a Kafka of their own
 	@$(BIN)/python -m pytest -m "not slow"
 
-test-slow: $(READY) ## The others: kill -9, poison, races, a million rows, the state machine, the fuzz; part of every merge
-	@$(BIN)/python -m pytest -m slow
+test-slow: $(READY) ## The others: kill -9, poison, races, a million rows, the state machine, the fuzz; part of every merge (CI says RERUNS)
+	@$(BIN)/python -m pytest -m slow $(RERUNS)
 
 test-unit: $(READY) ## The pure tests, in seconds
 	@$(BIN)/python -m pytest -m "not slow" tests/unit

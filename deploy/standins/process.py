@@ -16,6 +16,9 @@ from deploy.standins.wire import Wire
 
 PRODUCTION = frozenset({"production", "prod"})
 STILL_ANSWERING_S = 5  # how long requests under way may take after SIGTERM
+KEEP_ALIVE_S = (
+    75  # as long as a provider's edge: the client gives an idle connection up, and sends nothing into a closing one
+)
 
 
 class StandinSettings(BaseSettings):
@@ -48,6 +51,7 @@ def serve(name: str, settings_type: type[SettingsT], create_app: Callable[[Setti
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=STILL_ANSWERING_S,
+        timeout_keep_alive=KEEP_ALIVE_S,
     )
 
 

@@ -28,6 +28,7 @@ from services.chassis.dead_letters.crons import count_letters
 from services.chassis.dead_letters.crons import crons as dead_letter_crons
 from services.chassis.dead_letters.domain import Desk
 from services.chassis.doorbell import Doorbell
+from services.chassis.isolating import Faults
 from services.chassis.outbox_lag import measure_lag
 from services.chassis.relay import Relay
 from services.chassis.serving import PortTaken, listen, serve
@@ -116,6 +117,7 @@ class Process:
         self.consuming = asyncio.Event()
         self.stalled = asyncio.Event()
         self.drained = asyncio.Event()
+        self.faults = Faults()
         self.serves, self.works = role in ("api", "all"), role in ("worker", "all")
         self.relays = self.works and settings.outbox_relay
         self.tidies = self.works and not settings.outbox_relay
@@ -161,12 +163,12 @@ class Process:
         }
         if self.settings.outbox_relay:
             checks["outbox"] = health.outbox_check(database)
-        return checks | ({"consumers": health.consumers_check(self.consuming)} if self.works else {})
+        return checks | ({"consumers": health.consumers_check(self.consuming, self.faults)} if self.works else {})
 
     def _work(self, chassis: Chassis, service: Service) -> Iterator[Part]:
         if self.works:
             events = self.stopping, self.consuming, self.stalled
-            yield consume(self.settings, service.consumers, chassis.unit_of_work, *events)
+            yield consume(self.settings, service.consumers, chassis.unit_of_work, *events, self.faults)
             desk = Desk(self.settings.service, service.consumers.by_type, relays=self.settings.outbox_relay)
             tidying = (outbox_tidying.CRON,) if self.tidies else ()
             for cron in (*service.crons, *dead_letter_crons(desk), *tidying):

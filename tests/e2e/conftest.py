@@ -64,7 +64,7 @@ async def running(stack: TestStack) -> AsyncIterator[System]:
     await asyncio.gather(
         stack.install(), stack.start_standin("polar"), stack.start_standin("resend", **STANDIN_WITHOUT_LIMIT)
     )
-    async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
+    async with httpx.AsyncClient(timeout=60, trust_env=False) as client:
         system = System(stack, client)
         await asyncio.gather(*(system.start(service) for service in ("booking", "payments", "notifications")))
         yield system

@@ -25,9 +25,9 @@ async def test_the_clock_is_the_databases_and_never_jumps_while_it_looks(bench: 
         await look
     async with bench.database.engine.connect() as connection:
         there = (await connection.execute(text("SELECT clock_timestamp()"))).scalar_one()
-    assert abs(clock.now() - there) < timedelta(seconds=1)
+    assert abs(clock.now() - there) < timedelta(seconds=15)
     assert len(seen) > 100
     for before, after in pairwise(seen):
-        assert abs(after - before) < timedelta(seconds=1), (
+        assert abs(after - before) < timedelta(seconds=15), (
             "a look of an old clock must not carry its age into the new one"
         )

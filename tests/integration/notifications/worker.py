@@ -14,7 +14,8 @@ from sqlalchemy import select, text
 from courtside_contracts.booking import BookingConfirmed
 from courtside_contracts.envelope import Envelope, Event
 from courtside_contracts.user import UserProfile
-from services.chassis.consuming import Consumers, Delivery, Pipeline
+from services.chassis.consuming import Consumers, Delivery
+from services.chassis.pipeline import Pipeline
 from services.chassis.retrying import Ladder
 from services.chassis.unit_of_work import UnitOfWorkFactory
 from services.notifications.emails.actions import MailProvider
@@ -80,7 +81,7 @@ class Worker:
             calling_out={BookingConfirmed: self.mailing.confirm},
         )
         pipeline = Pipeline(self.settings, consumers, self.unit_of_work, Ladder("notifications"))
-        pipeline._forwarder = self.routed_on
+        pipeline.forwarder.producer = self.routed_on
         await pipeline.handle_batch(records)
 
     async def confirm(self, booking: BookingConfirmed) -> None:
