@@ -13,7 +13,13 @@ from courtside_contracts.booking import (
 )
 from courtside_contracts.court import SlotBlocked, SlotUnblocked
 from courtside_contracts.envelope import Event
-from courtside_contracts.notification import NotificationSent
+from courtside_contracts.notification import (
+    NotificationBounced,
+    NotificationDelivered,
+    NotificationFailed,
+    NotificationQueued,
+    NotificationSent,
+)
 from courtside_contracts.payment import PaymentCheckoutOpened, PaymentSucceeded
 from courtside_contracts.user import UserProfile
 
@@ -31,7 +37,11 @@ EVENTS: dict[str, type[Event]] = {
         SlotUnblocked,
         PaymentCheckoutOpened,
         PaymentSucceeded,
+        NotificationQueued,
         NotificationSent,
+        NotificationDelivered,
+        NotificationBounced,
+        NotificationFailed,
         UserProfile,
     )
 }

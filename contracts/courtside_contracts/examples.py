@@ -20,16 +20,19 @@ FACTS: Mapping[str, Any] = {
     "attempt_id": UUID("01a20fcf-2145-7601-ab64-d3ccfc997b6e"),
     "blocked_slot_id": UUID("01a20fcf-2147-7aa0-8e1c-2b7d0f1f5a01"),
     "booking_id": UUID("01a20fcf-2145-7601-ab64-d3ccfc997b6d"),
+    "bounced_at": NOON,
     "cancellation_window_hours": 24,
     "cancelled_by": "player",
     "checkout_url": "https://polar.example/checkout/polar_c_8VZk",
     "court_id": UUID("01a20fc0-0000-7000-8000-000000000002"),
     "court_name": "Court 2",
     "currency": "EUR",
+    "delivered_at": NOON,
     "email": "ana.ruiz@example.com",
     "email_id": UUID("01a20fd1-77f0-7c3e-9d0f-6a1b2c3d4e5f"),
     "ends_at": datetime(2026, 11, 28, 18, 30, tzinfo=UTC),
     "expires_at": datetime(2026, 11, 24, 13, 0, tzinfo=UTC),
+    "failed_at": NOON,
     "hold_expires_at": datetime(2026, 11, 24, 12, 15, tzinfo=UTC),
     "kind": "booking-confirmed",
     "locale": "es",
@@ -75,6 +78,8 @@ PARTICULARS: Mapping[str, Mapping[str, Any]] = {
         "version": 3,
     },
     "slot.blocked.v1": {"version": 1},
+    "notification.bounced.v1": {"reason": "Permanent"},
+    "notification.failed.v1": {"reason": "suppressed"},
 }
 """By event type: where it says something else."""
 
