@@ -20,7 +20,13 @@ from courtside_contracts.notification import (
     NotificationQueued,
     NotificationSent,
 )
-from courtside_contracts.payment import PaymentCheckoutOpened, PaymentSucceeded
+from courtside_contracts.payment import (
+    PaymentCheckoutOpened,
+    PaymentRefunded,
+    PaymentRefundFailed,
+    PaymentRefundRequested,
+    PaymentSucceeded,
+)
 from courtside_contracts.user import UserProfile
 
 EVENTS: dict[str, type[Event]] = {
@@ -37,6 +43,9 @@ EVENTS: dict[str, type[Event]] = {
         SlotUnblocked,
         PaymentCheckoutOpened,
         PaymentSucceeded,
+        PaymentRefundRequested,
+        PaymentRefunded,
+        PaymentRefundFailed,
         NotificationQueued,
         NotificationSent,
         NotificationDelivered,
