@@ -86,7 +86,9 @@ class Ladder:
         """Where to wait for an end that is known: on the longest tier that does not outlast it."""
         if wait is None:
             return self.waiting_room
-        return max((tier for tier in self.tiers if tier.delay <= wait), key=lambda tier: tier.delay, default=self.tiers[0])
+        return max(
+            (tier for tier in self.tiers if tier.delay <= wait), key=lambda tier: tier.delay, default=self.tiers[0]
+        )
 
     def steps(self) -> Iterator[Tier]:
         """One tier for each attempt: 5s 5s 1m 1m 10m ..."""

@@ -1,8 +1,8 @@
-"""`python -m services.notifications [api|worker|all|migrate]`"""
+"""`python -m services.notifications [api|worker|all|migrate|openapi]`"""
 
 from services.chassis.service import main
-from services.notifications.app import build
+from services.notifications.app import build, openapi
 from services.notifications.settings import NotificationsSettings
 
 if __name__ == "__main__":
-    main(NotificationsSettings, build)
+    main(NotificationsSettings, build, openapi)

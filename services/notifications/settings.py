@@ -26,8 +26,27 @@ class NotificationsSettings(Settings):
     sender: str = Field(default="Courtside <bookings@courtside.example>", pattern=r"^[^\r\n]*@[^\r\n]+$")
     """The From of every mail; its domain must be verified at Resend."""
 
+    resend_call_seconds: float = Field(default=10, gt=0)
+    """How long one call to Resend may take, from the first byte to the last."""
+    resend_webhook_secrets: tuple[SecretStr, ...] = ()
+    """A JSON list of `whsec_…`, more than one while a secret is being replaced. With none, every webhook is refused."""
+    booking_page: str | None = Field(default=None, pattern=r"^https?://[^\s\"<>]*\{BOOKING_ID\}[^\s\"<>]*$")
+    """Where a player sees a booking, and pays for it: a page of the club's own. Without it, mails have no button."""
+    staff_address: str = Field(default="front-desk@courtside.example", pattern=r"^[^@\s,;<>\"]+@[^@\s,;<>\"]+$")
+    """Who is told of refunds that fail."""
+    staff_name: str = "front desk"
+    staff_locale: str = "en"
+
     @model_validator(mode="after")
-    def _encrypted_in_production(self) -> Self:
+    def _safe_in_production(self) -> Self:
         if self.environment == "production" and not self.resend_base_url.startswith("https://"):
             raise ValueError("resend_base_url must be https:// in production: mails and the key go over it")
+        if self.environment == "production" and not all(
+            map(_is_secret, self.resend_webhook_secrets or (SecretStr(""),))
+        ):
+            raise ValueError("resend_webhook_secrets must hold at least one secret, and no empty one, in production")
         return self
+
+
+def _is_secret(secret: SecretStr) -> bool:
+    return secret.get_secret_value().removeprefix("whsec_") != ""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import httpx
+from icalendar import Calendar
 
-from services.notifications.emails.actions import MailProvider
+from services.notifications.emails.actions import MailProvider, Taken
 
 KEY = "re_of_a_test"
 
@@ -34,10 +36,24 @@ class Outbox:
             if each["method"] == "POST" and str(booking_id) in each["body"]
         ]
 
+    def use_up_the_limit(self) -> None:
+        """As somebody else of the same account."""
+        asked = {"Authorization": f"Bearer {KEY}", "User-Agent": "somebody else"}
+        while httpx.get(f"{self.url}/emails", headers=asked, trust_env=False).is_success:
+            pass
+
     def _get(self, path: str, **query: str) -> dict[str, Any]:
         answer = httpx.get(self.url + path, params=query, trust_env=False).raise_for_status()
         found: dict[str, Any] = json.loads(answer.content)
         return found
+
+
+def calendar_of(mail: Mapping[str, Any]) -> Calendar:
+    """The one that is attached to a mail."""
+    (attached,) = mail["attachments"]
+    found = Calendar.from_ical(b64decode(attached["content"]))
+    assert f"method={found['method']}" in attached["content_type"]
+    return found
 
 
 class Killed(Exception):
@@ -49,6 +65,6 @@ class KilledAfterAccept:
     provider: MailProvider
     name: str = "resend"
 
-    async def send(self, payload: Mapping[str, Any], idempotency_key: str) -> str:
+    async def send(self, payload: Mapping[str, Any], idempotency_key: str) -> Taken:
         await self.provider.send(payload, idempotency_key)
         raise Killed

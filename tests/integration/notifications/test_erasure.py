@@ -44,6 +44,7 @@ async def test_a_mail_to_an_erased_user_is_not_written(worker: Worker, outbox: O
     await worker.handle(record(booking))
     assert outbox.requests(booking.booking_id) == []
     assert worker.routed_on.topics == []
+    assert await worker.states(booking) == {"booking-confirmed": "dropped"}
 
 
 async def test_a_mail_that_waits_for_another_try_is_dropped(worker: Worker, outbox: Outbox) -> None:
