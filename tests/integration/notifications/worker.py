@@ -135,7 +135,8 @@ class Worker:
         """Of all its mails, by kind, in the order of writing."""
         async with self.unit_of_work() as work:
             mine = select(Email.kind, Email.state).where(Email.booking_id == booking.booking_id)
-            return {kind: state for kind, state in await work.session.execute(mine.order_by(Email.id))}
+            rows = await work.session.execute(mine.order_by(Email.id))
+            return {row.kind: row.state for row in rows}
 
     async def told(self, key: str) -> list[dict[str, Any]]:
         query = text(

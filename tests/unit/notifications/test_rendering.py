@@ -68,7 +68,8 @@ def test_every_word_stands_out_from_what_is_behind_it(kind: str, dark: bool) -> 
 
 def test_a_mail_that_nobody_can_read_is_noticed() -> None:
     """The judge of contrast itself: grey on white, and dark on dark once the card is dark."""
-    grey = '<style>.card { background: #111111 !important; }</style><td class="card" style="background:#ffffff"><p style="color:#999999">words</p></td>'
+    style = "<style>.card { background: #111111 !important; }</style>"
+    grey = style + '<td class="card" style="background:#ffffff"><p style="color:#999999">words</p></td>'
     assert least_contrast(grey, dark=False)[0] < READABLE_CONTRAST
     assert least_contrast(grey.replace("#999999", "#222222"), dark=True)[0] < READABLE_CONTRAST
     assert least_contrast(grey.replace("#999999", "#222222"), dark=False)[0] > READABLE_CONTRAST
