@@ -12,6 +12,8 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
+from deploy.standins.wire import Wire
+
 PRODUCTION = frozenset({"production", "prod"})
 STILL_ANSWERING_S = 5  # how long requests under way may take after SIGTERM
 
@@ -41,6 +43,7 @@ def serve(name: str, settings_type: type[SettingsT], create_app: Callable[[Setti
         create_app(settings),
         host=settings.host,
         port=settings.port,
+        http=Wire,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -130,6 +130,17 @@ async def test_a_slow_bank_settles_by_itself_when_its_time_has_come(standin: Run
     assert (await standin.look("ledger"))["charges"] == 1
 
 
+async def test_an_order_can_be_for_another_sum_than_was_quoted(standin: RunningPolar) -> None:
+    checkout = await standin.open_checkout(2400)
+    await standin.admin(f"checkouts/{checkout.id}/edit", amount=1200, currency="usd", metadata={"booking_id": "b9"})
+    await standin.admin(f"checkouts/{checkout.id}/pay")
+    async with standin.sdk() as polar:
+        [order] = (await polar.orders.list(checkout_id=checkout.id)).items
+        assert (order.total_amount, order.net_amount, order.currency) == (1200, 1200, "usd")
+        assert order.metadata == {"booking_id": "b9"}
+    assert (await standin.look("ledger"))["balance_minor"] == 1200
+
+
 async def test_a_checkout_without_an_address_asks_for_one(standin: RunningPolar) -> None:
     checkout = await standin.open_checkout(customer_email=None)
     refused = await standin.http.post(f"{checkout.url}/pay", data={"email": "nonsense"})

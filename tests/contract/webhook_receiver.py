@@ -24,7 +24,7 @@ class Receiver:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/webhooks/polar"
+        return f"http://127.0.0.1:{self.port}/webhooks"
 
     async def until(self, condition: Callable[[list[Delivery]], bool], within_s: float = 60) -> list[Delivery]:
         """What has arrived, once the condition holds for it."""

@@ -89,6 +89,19 @@ def decline(standin: Standin, checkout_id: str) -> Document:
     return checkout
 
 
+def edit(standin: Standin, checkout_id: str, changes: Document) -> Document:
+    """Behind the shop's back, while it is open. `amount` is the whole of it: net and total."""
+    checkout = standin.document("checkouts", checkout_id)
+    if checkout["status"] != "open":
+        raise NotOpenCheckout
+    if "amount" in changes:
+        changes |= dict.fromkeys(("net_amount", "total_amount"), changes["amount"])
+    checkout.update(changes)
+    with standin.database.transaction():
+        _save(standin, checkout)
+    return checkout
+
+
 def expire(standin: Standin, checkout_id: str) -> Document:
     checkout = standin.document("checkouts", checkout_id)
     if checkout["status"] != "open":

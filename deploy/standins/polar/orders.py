@@ -24,14 +24,19 @@ def place(standin: Standin, checkout: Document) -> Document:
 
 
 def give_back(standin: Standin, order_id: str, amount: int) -> None:
+    _refunded(standin, order_id, amount)
+    announce(standin, "order.refunded", standin.document("orders", order_id))
+
+
+def take_again(standin: Standin, order_id: str, amount: int) -> None:
+    """A refund that had gone through has failed after all."""
+    _refunded(standin, order_id, -amount)
+
+
+def _refunded(standin: Standin, order_id: str, more: int) -> None:
     order = standin.document("orders", order_id)
-    refunded = order["refunded_amount"] + amount
-    whole = refunded == order["net_amount"]
-    order.update(
-        status="refunded" if whole else "partially_refunded",
-        refunded_amount=refunded,
-        refundable_amount=order["net_amount"] - refunded,
-    )
+    refunded = order["refunded_amount"] + more
+    status = "refunded" if refunded == order["net_amount"] else "partially_refunded" if refunded else "paid"
+    order.update(status=status, refunded_amount=refunded, refundable_amount=order["net_amount"] - refunded)
     standin.save("orders", order)
-    for event in ("order.updated", "order.refunded"):
-        announce(standin, event, order)
+    announce(standin, "order.updated", order)
