@@ -61,7 +61,8 @@ class NotificationBounced(NotificationEvent):
 
 class NotificationFailed(NotificationEvent):
     """The mail never left. `reason`: `suppressed` (the address bounced or complained before), `refused` (by the mail provider) or
-    `failed` (it was taken and could not be sent). Open: more may come."""
+    `failed` (it was taken and could not be sent). Open: more may come.
+    """
 
     type: ClassVar[str] = "notification.failed.v1"
 

@@ -15,6 +15,8 @@ from icalendar import Calendar
 from services.notifications.emails.actions import MailProvider, Taken
 
 KEY = "re_of_a_test"
+WEBHOOK_SECRET = "whsec_b2YgYSB0ZXN0LCBvZiBhIHRlc3QsIG9mIGE="
+NEXT_WEBHOOK_SECRET = "whsec_dGhlIG5leHQgb25lLCB0aGUgbmV4dCBvbmUh"
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,19 @@ class Outbox:
             if each["method"] == "POST" and str(booking_id) in each["body"]
         ]
 
+    def all_mails(self) -> list[dict[str, Any]]:
+        """Without what is large."""
+        found: list[dict[str, Any]] = self._get("/_admin/emails", brief="true")["emails"]
+        return found
+
+    def requests_log(self) -> list[dict[str, Any]]:
+        """The newest first."""
+        found: list[dict[str, Any]] = self._get("/_admin/requests", limit="5000")["requests"]
+        return found
+
+    def tell(self, path: str, body: Mapping[str, Any]) -> None:
+        httpx.post(self.url + path, json=body, trust_env=False).raise_for_status()
+
     def use_up_the_limit(self) -> None:
         """As somebody else of the same account."""
         asked = {"Authorization": f"Bearer {KEY}", "User-Agent": "somebody else"}
@@ -43,7 +58,7 @@ class Outbox:
             pass
 
     def _get(self, path: str, **query: str) -> dict[str, Any]:
-        answer = httpx.get(self.url + path, params=query, trust_env=False).raise_for_status()
+        answer = httpx.get(self.url + path, params=query, trust_env=False, timeout=60).raise_for_status()
         found: dict[str, Any] = json.loads(answer.content)
         return found
 

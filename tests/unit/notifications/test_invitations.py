@@ -21,7 +21,14 @@ from tests.node import FOLDER, beside_the_packages, node
 from tests.unit.notifications.builders import MONDAY_NOON, a_booking, a_player, a_story
 
 SENDER = "Courtside <bookings@courtside.example>"
-ZONES = ("Europe/Madrid", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "Africa/Casablanca", "Atlantic/Canary")
+ZONES = (
+    "Europe/Madrid",
+    "America/New_York",
+    "Australia/Lord_Howe",
+    "Asia/Kolkata",
+    "Africa/Casablanca",
+    "Atlantic/Canary",
+)
 CLOCKS_CHANGE = (
     datetime(2026, 10, 25, 0, 30, tzinfo=UTC),  # 02:30 in Madrid for the first time
     datetime(2026, 10, 25, 1, 30, tzinfo=UTC),  # and for the second
@@ -44,11 +51,11 @@ def instants(ics: bytes) -> tuple[datetime, datetime]:
 
 
 @given(
-    st.datetimes(datetime(2024, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC)) | st.sampled_from(CLOCKS_CHANGE),
+    st.integers(1_700_000_000, 2_050_000_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
+    | st.sampled_from(CLOCKS_CHANGE),
     st.sampled_from(ZONES),
 )
 def test_the_game_is_when_it_is_in_every_zone(starts_at: datetime, time_zone: str) -> None:
-    starts_at = starts_at.replace(microsecond=0)
     assert instants(written(starts_at, time_zone)) == (starts_at, starts_at + timedelta(minutes=90))
 
 
@@ -60,7 +67,10 @@ def test_a_game_at_six_is_shown_at_six_by_the_wall_of_the_club() -> None:
 
 def test_who_is_invited_by_whom_to_what() -> None:
     (event,) = Calendar.from_ical(written(datetime(2026, 11, 14, 17, tzinfo=UTC))).walk("VEVENT")
-    assert (str(event["organizer"]), event["organizer"].params["CN"]) == ("mailto:bookings@courtside.example", "Courtside")
+    assert (str(event["organizer"]), event["organizer"].params["CN"]) == (
+        "mailto:bookings@courtside.example",
+        "Courtside",
+    )
     assert (str(event["attendee"]), event["attendee"].params["CN"]) == ("mailto:alba@example.com", "Alba Ruiz")
     assert (str(event["summary"]), str(event["location"])) == ("Pista 3, Club Pádel Retiro", "Club Pádel Retiro")
     assert (event["sequence"], str(event["status"])) == (2, "CONFIRMED")
