@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import Interval, func, select, type_coerce
 from sqlalchemy.dialects.postgresql import insert
 
 from services.chassis.retrying import NotTried
@@ -33,7 +33,7 @@ class Pace:
         turn = insert(ProviderTurn).values(provider=self.provider, last_at=now)
         taken = turn.on_conflict_do_update(
             index_elements=["provider"], set_={"last_at": place}, where=place <= now + PATIENCE
-        ).returning(ProviderTurn.last_at - func.clock_timestamp())
+        ).returning(type_coerce(ProviderTurn.last_at - func.clock_timestamp(), Interval))
         wait = (await work.session.execute(taken)).scalar_one_or_none()
         if wait is None:
             raise NotTried(f"{self.provider} wants to be left alone", retry_after=await self._until_free(work))
@@ -47,5 +47,7 @@ class Pace:
         await work.session.execute(row.on_conflict_do_update(index_elements=["provider"], set_={"last_at": later}))
 
     async def _until_free(self, work: UnitOfWork) -> timedelta | None:
-        left = select(ProviderTurn.last_at - func.clock_timestamp()).where(ProviderTurn.provider == self.provider)
+        left = select(type_coerce(ProviderTurn.last_at - func.clock_timestamp(), Interval)).where(
+            ProviderTurn.provider == self.provider
+        )
         return await work.session.scalar(left)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import insert
@@ -22,7 +23,7 @@ async def remember(work: UnitOfWork, profile: UserProfile) -> None:
 
 async def forget(work: UnitOfWork, user_id: UUID) -> None:
     """For good: an erased user's id never comes back."""
-    nobody = {
+    nobody: dict[str, Any] = {
         "email": None,
         "name": None,
         "locale": None,

@@ -45,8 +45,13 @@ def written(starts_at: datetime, time_zone: str = "Europe/Madrid", **particulars
     return b64decode(attached["content"])
 
 
-def instants(ics: bytes) -> tuple[datetime, datetime]:
+def event_of(ics: bytes) -> Any:
     (event,) = Calendar.from_ical(ics).walk("VEVENT")
+    return event
+
+
+def instants(ics: bytes) -> tuple[datetime, datetime]:
+    event = event_of(ics)
     return event["dtstart"].dt.astimezone(UTC), event["dtend"].dt.astimezone(UTC)
 
 
@@ -60,13 +65,13 @@ def test_the_game_is_when_it_is_in_every_zone(starts_at: datetime, time_zone: st
 
 
 def test_a_game_at_six_is_shown_at_six_by_the_wall_of_the_club() -> None:
-    (event,) = Calendar.from_ical(written(datetime(2026, 7, 18, 16, tzinfo=UTC))).walk("VEVENT")
+    event = event_of(written(datetime(2026, 7, 18, 16, tzinfo=UTC)))
     assert event["dtstart"].dt.isoformat() == "2026-07-18T18:00:00+02:00"
     assert event["dtstart"].params["TZID"] == "Europe/Madrid"
 
 
 def test_who_is_invited_by_whom_to_what() -> None:
-    (event,) = Calendar.from_ical(written(datetime(2026, 11, 14, 17, tzinfo=UTC))).walk("VEVENT")
+    event = event_of(written(datetime(2026, 11, 14, 17, tzinfo=UTC)))
     assert (str(event["organizer"]), event["organizer"].params["CN"]) == (
         "mailto:bookings@courtside.example",
         "Courtside",

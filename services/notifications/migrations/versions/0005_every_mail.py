@@ -56,8 +56,8 @@ def _emails() -> None:
         sa.Column("request_reason", sa.Text()),
     ):
         op.add_column("emails", column)
-    for column in ("venue_id", "about"):
-        op.alter_column("emails", column, server_default=None)
+    for name in ("venue_id", "about"):
+        op.alter_column("emails", name, server_default=None)
     _check_states(STATES, f"state NOT IN ({TAKEN}) {HAS_PROVIDER_ID}")
     op.create_check_constraint(
         op.f("emails_copy_was_requested"),
