@@ -11,9 +11,10 @@ from icalendar import Timezone, TimezoneDaylight, TimezoneStandard
 
 
 def local_or_utc(instant: datetime, zone: ZoneInfo) -> datetime:
-    """In local time, but for the second pass of a repeated hour: RFC 5545 takes a local time there as the first pass."""
+    """In local time, but for an hour that comes twice: RFC 5545 takes its times as those of the first pass, and ical.js of the second."""
     local = instant.astimezone(zone)
-    return instant.astimezone(UTC) if local.fold else local
+    comes_twice = local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
+    return instant.astimezone(UTC) if comes_twice else local
 
 
 @lru_cache(maxsize=256)

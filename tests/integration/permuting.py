@@ -71,9 +71,7 @@ class Player:
             await self._handle(
                 [again for key in {one.key for one in played} for again in self._tiers.waiting.pop(key, [])]
             )
-        assert not self._tiers.waiting.keys() & {one.key for one in played}, (
-            f"it never comes to rest: {self._tiers.waiting}"
-        )
+        assert not self._tiers.waiting.keys() & {one.key for one in played}, "it never comes to rest"
         assert self._tiers.dead == []
 
     async def _handle(self, records: Iterable[Record]) -> None:

@@ -66,10 +66,10 @@ async def test_in_any_order_the_last_word_is_mailed_once_and_last(worker: Worker
             "cancelled": record(cancelled, str(uuid4())),
         }
         for kind in order:
-            await players.play([told[kind]])
-            await players.play(await worker.queued(str(booking_id)))
-        for _ in range(2):  # what waited for the profile was written after its turn
-            await players.play(await worker.queued(str(booking_id)))
+            await players._handle([told[kind]])
+            await players._handle(await worker.queued(str(booking_id)))
+        await players.play(told.values())  # once more, all of it: what waited for the profile comes to rest
+        await players.play(await worker.queued(str(booking_id)))
         return tuple(provider.sent[str(booking_id)])
 
     assert len(chosen) == 360

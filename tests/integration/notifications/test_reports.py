@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from courtside_contracts.booking import BookingConfirmed
+from services.chassis.subscribing import Record
 from services.notifications.suppressions.tables import SuppressionRow
 from services.notifications.webhooks.domain import ResendWebhook
 from tests.integration.notifications.provider import Killed, KilledAfterAccept, Outbox
@@ -27,12 +29,13 @@ async def mailed(worker: Worker, email: str = "alba@example.com") -> BookingConf
 async def report(worker: Worker, booking: BookingConfirmed, kind: str, **data: Any) -> None:
     email = await worker.stored(booking)
     told = {"email_id": email.provider_id or str(uuid4()), "tags": {"email_id": str(email.id)}, "to": ["x@y.z"]}
-    await worker.write(record(webhook(f"email.{kind}", **told | data)))
+    await worker.write(webhook(f"email.{kind}", **told | data))
 
 
-def webhook(kind: str, **data: Any) -> ResendWebhook:
-    told = {"type": kind, "created_at": datetime.now(UTC).isoformat(), "data": data}
-    return ResendWebhook.model_validate_json(json.dumps(told))
+def webhook(kind: str, **data: Any) -> Record:
+    """The very bytes that Resend sent, as our own topic carries them."""
+    body = json.dumps({"type": kind, "created_at": datetime.now(UTC).isoformat(), "data": data}).encode()
+    return dataclasses.replace(record(ResendWebhook.model_validate_json(body)), value=body)
 
 
 async def kinds(worker: Worker, booking: BookingConfirmed) -> list[str]:
@@ -124,8 +127,8 @@ async def test_a_report_that_is_faster_than_our_own_mark_is_not_lost(worker: Wor
         "no mail at all",
     ],
 )
-async def test_what_is_none_of_ours_is_passed_over(worker: Worker, told: ResendWebhook) -> None:
-    await worker.write(record(told))
+async def test_what_is_none_of_ours_is_passed_over(worker: Worker, told: Record) -> None:
+    await worker.write(told)
     assert worker.routed_on.topics == []
 
 
