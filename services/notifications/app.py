@@ -43,6 +43,7 @@ from services.notifications.reminders import crons as reminders
 from services.notifications.settings import NotificationsSettings
 from services.notifications.suppressions import api as suppressions
 from services.notifications.webhooks import api as webhooks
+from services.notifications.webhooks import mutations as stored_webhooks
 from services.notifications.webhooks.consumers import take_up
 from services.notifications.webhooks.domain import WEBHOOK_MAX_BYTES, ResendWebhook
 
@@ -103,6 +104,7 @@ def crons(letterhead: Letterhead) -> tuple[Cron, ...]:
     """The others tidy; no promise rests on them."""
     return (
         Cron("remind", timedelta(minutes=1), reminders.BATCH, partial(reminders.remind, letterhead=letterhead)),
+        Cron("purge webhooks", timedelta(hours=1), stored_webhooks.PURGE_BATCH, stored_webhooks.purge),
         Cron("purge idempotency answers", timedelta(minutes=10), PURGE_BATCH, purge),
         Cron("purge rate limits", timedelta(minutes=1), limits.PURGE_BATCH, limits.purge),
     )

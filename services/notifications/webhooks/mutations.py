@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
-from sqlalchemy import update
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from uuid_utils.compat import uuid7
 
+from courtside_contracts.topics import RESEND_WEBHOOKS
 from services.chassis.outbox import Outgoing
 from services.chassis.unit_of_work import UnitOfWork
 from services.notifications.webhooks.domain import ResendWebhook, parse
 from services.notifications.webhooks.tables import ReceivedWebhook
+
+KEPT = RESEND_WEBHOOKS.retention or timedelta(days=90)
+PURGE_BATCH = 1_000
 
 
 async def store(work: UnitOfWork, webhook_id: str, body: bytes) -> None:
@@ -35,6 +40,13 @@ async def store(work: UnitOfWork, webhook_id: str, body: bytes) -> None:
                 time=work.now,
             )
         )
+
+
+async def purge(work: UnitOfWork) -> int:
+    """One batch of those that are as old as Kafka's copies of them may become."""
+    old = select(ReceivedWebhook.id).where(ReceivedWebhook.received_at < work.now - KEPT).limit(PURGE_BATCH)
+    gone = delete(ReceivedWebhook).where(ReceivedWebhook.id.in_(old)).returning(ReceivedWebhook.id)
+    return len((await work.session.scalars(gone)).all())
 
 
 async def forget(work: UnitOfWork, provider_ids: Sequence[str]) -> None:

@@ -15,7 +15,10 @@ class ReceivedWebhook(Base):
     """`id` is the id of the record on Kafka; `webhook_id` is Svix's, the same on every redelivery; `provider_id` is the mail's."""
 
     __tablename__ = "resend_webhooks"
-    __table_args__ = (Index("resend_webhooks_by_provider_id", "provider_id"),)
+    __table_args__ = (
+        Index("resend_webhooks_by_provider_id", "provider_id"),
+        Index("resend_webhooks_by_received_at", "received_at"),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     webhook_id: Mapped[str] = mapped_column(Text, unique=True)

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from svix.webhooks import Webhook
 
 from services.notifications.webhooks.domain import ResendWebhook
+from services.notifications.webhooks.mutations import purge
 from tests.integration.notifications.desk import Desk
 from tests.integration.notifications.provider import NEXT_WEBHOOK_SECRET, WEBHOOK_SECRET
 
@@ -93,3 +94,15 @@ async def test_what_resend_did_not_sign_leaves_no_trace(
     answer = await desk.client.post("/webhooks/resend", content=body, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (403, "signature-not-valid")
     assert await stored(desk, headers.get("svix-id", "")) == []
+
+
+async def test_webhooks_go_when_kafkas_copies_go(desk: Desk) -> None:
+    new, old = str(uuid4()), str(uuid4())
+    for webhook_id in (new, old):
+        body = a_webhook()
+        await desk.client.post("/webhooks/resend", content=body, headers=signed(body, webhook_id))
+    async with desk.worker.unit_of_work() as work:
+        aged = text("UPDATE resend_webhooks SET received_at = received_at - interval '91 days' WHERE webhook_id = :id")
+        await work.session.execute(aged, {"id": old})
+        assert await purge(work) == 1
+    assert (len(await stored(desk, new)), await stored(desk, old)) == (1, [])

@@ -134,7 +134,8 @@ def _webhooks() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("resend_webhooks_pk")),
         sa.UniqueConstraint("webhook_id", name=op.f("resend_webhooks_unique_webhook_id")),
     )
-    op.create_index("resend_webhooks_by_provider_id", "resend_webhooks", ["provider_id"])
+    for column in ("provider_id", "received_at"):
+        op.create_index(f"resend_webhooks_by_{column}", "resend_webhooks", [column])
 
 
 def _suppressions() -> None:
