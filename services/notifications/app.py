@@ -74,11 +74,12 @@ def letterhead_of(settings: NotificationsSettings) -> Letterhead:
 
 
 def consumers(writing: Writing, sending: Sending, breaker: Breaker | None) -> Consumers:
-    """What is told to us is written down in the consumer of projections, mails included, and never waits behind those that are sent."""
+    """What is told to us is written down, mails included, and never waits behind mails that are sent."""
     return Consumers(
         topics=(BOOKING_EVENTS, PAYMENT_EVENTS, USER_PROFILES, RESEND_WEBHOOKS, NOTIFICATION_EVENTS),
-        projections={
-            UserProfile: remember,
+        projections={UserProfile: remember},
+        tombstones={UserProfile: recipients.forget},
+        in_transaction={
             BookingHeld: writing.tell,
             BookingConfirmed: writing.tell,
             BookingRescheduled: writing.tell_of_move,
@@ -90,8 +91,8 @@ def consumers(writing: Writing, sending: Sending, breaker: Breaker | None) -> Co
             PaymentRefundFailed: writing.tell_staff_of_refund,
             ResendWebhook: take_up,
         },
-        tombstones={UserProfile: recipients.forget},
         calling_out={NotificationQueued: sending.send},
+        paced=(NOTIFICATION_EVENTS,),
         breaker=breaker,
     )
 

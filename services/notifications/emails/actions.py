@@ -11,6 +11,7 @@ from typing import Any, Protocol, cast
 
 import httpx
 import resend
+import structlog
 from pydantic import SecretStr
 from resend.exceptions import ResendError
 from resend.http_client_async import AsyncHTTPClient
@@ -18,6 +19,8 @@ from resend.http_client_async import AsyncHTTPClient
 from services.chassis.breaker import Breaker
 from services.chassis.consuming import LANES
 from services.chassis.retrying import Failure, Fatal, NotTried, Transient
+
+log = structlog.get_logger()
 
 CALL_SECONDS = 10.0
 """One call, from the first byte to the last: Resend answers in well under a second, or not at all."""
@@ -32,6 +35,10 @@ LONGEST_SAID_SECONDS = 86_400
 
 
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+
+class AccountRefused(NotTried):
+    """No mail can go out: is the API key valid, and the sender's domain verified?"""
 
 
 class NotTaken(Transient):
@@ -88,7 +95,12 @@ class Resend:
                 )
         except ResendError as error:
             failure = classify(error)
-            if isinstance(failure, NotTried) and failure.retry_after:
+            if isinstance(failure, AccountRefused):
+                log.error(  # noqa: TRY400 - it is said, not traced: each probe says it again
+                    "ALERT: no mail can go out; is the API key valid, and the sender's domain verified?",
+                    said=said(error),
+                )
+            elif isinstance(failure, NotTried):
                 return failure
             raise failure from error
         except TimeoutError as error:
@@ -109,28 +121,29 @@ def classify(error: ResendError) -> Failure:  # noqa: PLR0911 - one return for e
 
     Source: Resend's error reference. The SDK reports what failed on the way, without any answer, as a 500 named `HttpClientError`.
     """
-    said = f"Resend: {error.code} {error.error_type}: {error.message}"
     match _status(error), error.error_type:
         case 429, "daily_quota_exceeded" | "monthly_quota_exceeded":
-            return NotTried(said, _retry_after(error) or QUOTA_USED_UP)
+            return NotTried(said(error), _retry_after(error) or QUOTA_USED_UP)
         case 429, _:
-            return NotTried(said, _retry_after(error) or RATE_LIMITED)
+            return NotTried(said(error), _retry_after(error) or RATE_LIMITED)
         case 409, "concurrent_idempotent_requests":
-            return Transient(said, STILL_RUNNING)
+            return Transient(said(error), STILL_RUNNING)
         case 409, "invalid_idempotent_request":
-            return OtherMailUnderKey(said)
+            return OtherMailUnderKey(said(error))
         case 401 | 403, _:
-            return NotTried(
-                f"ALERT, no mail can go out: is the API key valid, and the sender's domain verified? {said}"
-            )
+            return AccountRefused(said(error))
         case HTTPStatus.REQUEST_TIMEOUT, _:
-            return Transient(said)
+            return Transient(said(error))
         case status, _ if status in range(400, 500):
-            return Fatal(said)
+            return Fatal(said(error))
         case _ if isinstance(error.__context__, NEVER_SENT):
-            return NotTaken(said)
+            return NotTaken(said(error))
         case _:
-            return Transient(said)
+            return Transient(said(error))
+
+
+def said(error: ResendError) -> str:
+    return f"Resend: {error.code} {error.error_type}: {error.message}"
 
 
 def _status(error: ResendError) -> int:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 
@@ -19,7 +20,7 @@ from courtside_contracts.booking import BookingCancelled, BookingEvent, BookingR
 from courtside_contracts.notification import NotificationQueued
 from courtside_contracts.payment import PaymentRefunded, PaymentRefundFailed, RefundEvent
 from services.chassis.consuming import Delivery
-from services.chassis.retrying import Failure, Overtaken, Transient
+from services.chassis.retrying import Failure, NotTried, Overtaken
 from services.chassis.unit_of_work import UnitOfWork
 from services.notifications.bookings.mutations import follow
 from services.notifications.bookings.queries import known
@@ -33,12 +34,15 @@ from services.notifications.emails.writing import Letterhead, write
 
 log = structlog.get_logger()
 
+SOON = timedelta(seconds=5)
+"""A try lasts that long at most, as a rule."""
+
 
 class BookingUnknown(Overtaken):
     """The booking travels on another topic than its money, and has not arrived yet."""
 
 
-class AnotherUnderWay(Transient):
+class AnotherUnderWay(NotTried):
     """Mails of one booking go out one after the other."""
 
 
@@ -106,7 +110,7 @@ class Sending:
         async with delivery.unit_of_work() as work:
             attempt = await mutations.begin_try(work, delivery.event.email_id, self.pace)
         if attempt.step is Step.WAIT:
-            raise AnotherUnderWay("another mail of this booking is being sent")
+            raise AnotherUnderWay("another mail of this booking is being sent", SOON)
         taken = await self._call(attempt, delivery) if attempt.step is Step.SEND else None
         async with delivery.once() as work:
             if taken is None:

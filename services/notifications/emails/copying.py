@@ -64,7 +64,7 @@ async def copy(work: UnitOfWork, rights: Rights, email_id: UUID, reason: str, le
 async def _refuse_untimely(work: UnitOfWork, email: Email, story: Story) -> None:
     """Under the booking's row, so that it stays as it is until the copy is written."""
     news_version = await hold_news(work.session, email.booking_id)
-    if email.state in (State.QUEUED, State.REFUSED):
+    if email.state == State.QUEUED:
         raise EmailStillWaiting("This mail has not been sent yet.", email_id=str(email.id))
     if story.version and story.version < news_version:
         raise EmailOutdated("The booking has changed since.", email_id=str(email.id), news_version=news_version)

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import update
+from sqlalchemy import delete, update
+from structlog.testing import capture_logs
 
 from courtside_contracts.notification import NotificationSent
 from services.chassis.retrying import NotTried
 from services.notifications.emails.actions import NotTaken, Resend
 from services.notifications.emails.pace import Pace
 from services.notifications.emails.tables import Email, ProviderTurn
+from tests.integration.notifications.conftest import standin
 from tests.integration.notifications.provider import KEY, Killed, KilledAfterAccept, Outbox
 from tests.integration.notifications.worker import Worker, record
 from tests.programs import free_port
@@ -111,6 +114,28 @@ async def test_a_limit_that_is_reached_is_waited_for_not_run_into(worker: Worker
     await worker.provider.close()
 
 
+async def test_a_used_up_quota_parks_all_mails_until_it_is_renewed(worker: Worker, tmp_path: Path) -> None:
+    first, second, third = [await worker.booked_by() for _ in range(3)]
+    with standin(tmp_path, rate_per_s=0) as outbox:
+        outbox.tell("/_admin/limits", {"daily_quota": 1})
+        worker.provider = resend = Resend(outbox.url, SecretStr(KEY))
+        resend.name = "resend with a quota"  # whose turns no other test waits for
+        for booking in (first, second, third):
+            await worker.handle(record(booking))
+        assert len(outbox.requests_log()) == 2  # of the third nothing was asked
+        assert worker.routed_on.topics == ["notifications.retry.1h", "notifications.retry.10m"]
+        assert (await worker.stored(second)).unsure_since is None
+
+        outbox.tell("/_admin/clock", {"advance_s": timedelta(days=1).total_seconds()})
+        async with worker.unit_of_work() as work:
+            await work.session.execute(delete(ProviderTurn).where(ProviderTurn.provider == resend.name))
+        outbox.tell("/_admin/limits", {"daily_quota": 2})
+        for booking in (second, third):
+            await worker.handle(record(booking))
+        assert [(await worker.stored(booking)).state for booking in (first, second, third)] == ["sent"] * 3
+        await resend.close()
+
+
 async def test_a_booking_of_an_unknown_player_waits_for_the_profile(worker: Worker, outbox: Outbox) -> None:
     booking = a_booking(booking_id=uuid4(), user_id=uuid4())
     await worker.handle(record(booking))
@@ -139,9 +164,9 @@ async def test_a_key_that_resend_refuses_is_an_alarm_and_costs_no_mail(worker: W
     """It is not the mail's fault: all of them wait until the key is mended, however long that takes."""
     booking = await worker.booked_by()
     worker.provider = refused = Resend(outbox.url, SecretStr("re_of_another"))
-    with pytest.raises(NotTried, match="ALERT"):
-        await worker.confirm(booking)
-    await worker.handle(record(booking))
+    with capture_logs() as logged:
+        await worker.handle(record(booking))
+    assert "error" in [line["log_level"] for line in logged if line["event"].startswith("ALERT")]
     assert worker.routed_on.topics == ["notifications.retry.1m"]
     await refused.close()
 
