@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from courtside_contracts.booking import BookingConfirmed
+from courtside_contracts.envelope import Envelope
 from services.chassis.subscribing import Record
 from services.notifications.suppressions.tables import SuppressionRow
 from services.notifications.webhooks.domain import ResendWebhook
@@ -35,7 +36,9 @@ async def report(worker: Worker, booking: BookingConfirmed, kind: str, **data: A
 def webhook(kind: str, **data: Any) -> Record:
     """The very bytes that Resend sent, as our own topic carries them."""
     body = json.dumps({"type": kind, "created_at": datetime.now(UTC).isoformat(), "data": data}).encode()
-    return dataclasses.replace(record(ResendWebhook.model_validate_json(body)), value=body)
+    told = ResendWebhook.model_validate_json(body)
+    named = Envelope(str(uuid4()), told.type, told.source, datetime.now(UTC), told.key or "svix's id")
+    return dataclasses.replace(record(told), value=body, headers=named.headers())
 
 
 async def kinds(worker: Worker, booking: BookingConfirmed) -> list[str]:
