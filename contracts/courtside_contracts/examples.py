@@ -53,7 +53,7 @@ FACTS: Mapping[str, Any] = {
     "requested_at": NOON,
     "sent_at": NOON,
     "series_id": UUID("01a20fcf-2147-7aa0-8e1c-2b7d0f1f5a00"),
-    "staff_at": (),
+    "staff_of": (),
     "starts_at": datetime(2026, 11, 28, 17, 0, tzinfo=UTC),
     "status": "confirmed",
     "time_zone": "Europe/Madrid",

@@ -26,7 +26,7 @@ class UserProfile(Event):
     email: str
     name: str
     locale: str
-    staff_at: tuple[UUID, ...] = ()
+    staff_of: tuple[UUID, ...] = ()
     """The venues where they work: together with the role `staff` in their token it lets them act for these."""
 
     @property

@@ -1,8 +1,8 @@
-"""`python -m services.payments [api|worker|all|migrate]`."""
+"""`python -m services.payments [api|worker|all|migrate|openapi]`."""
 
 from services.chassis.service import main
-from services.payments.app import build
+from services.payments.app import build, openapi
 from services.payments.settings import PaymentsSettings
 
 if __name__ == "__main__":
-    main(PaymentsSettings, build)
+    main(PaymentsSettings, build, openapi)

@@ -56,7 +56,7 @@ ROWS = {
         {"action": "status", "code": 429, "retry_after_s": 7, "retry_after_as": "date"}, ValueError
     ),
     "422, a list of places": Row({"action": "refuse", "name": "InvalidInput"}, HTTPValidationError),
-    "422, a sentence": Row({"action": "refuse", "name": "InvalidText"}, PolarDeserializationError),
+    "422, a sentence": Row({"action": "refuse", "name": "CustomerExternalIdMismatch"}, PolarDeserializationError),
     "401": Row({"action": "refuse", "name": "InvalidToken"}, PolarClientError, 0, (("status_code", 401),)),
     "409": Row({"action": "refuse", "name": "CheckoutLocked"}, PolarClientError, 0, (("status_code", 409),)),
     "redirect": Row({"action": "status", "code": 307, "body": "", "headers": {"location": "/"}}, JSONDecodeError),

@@ -38,6 +38,12 @@ async def settle(standin: Standin, checkout_id: str) -> Document:
     return checkouts.settle(standin, checkout_id)
 
 
+@router.post("/checkouts/{checkout_id}/charge-without-order")
+async def charge_without_order(standin: Standin, checkout_id: str) -> Document:
+    """Only Polar's list of payments tells of it, until `settle`."""
+    return checkouts.charge_without_order(standin, checkout_id)
+
+
 @router.post("/checkouts/{checkout_id}/decline")
 async def decline(standin: Standin, checkout_id: str) -> Document:
     return checkouts.decline(standin, checkout_id)

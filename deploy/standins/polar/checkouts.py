@@ -4,7 +4,7 @@ import asyncio
 import json
 
 from deploy.standins.clock import seconds
-from deploy.standins.polar import orders, payments, shapes
+from deploy.standins.polar import customers, ledger, orders, payments, shapes
 from deploy.standins.polar.errors import ExpiredCheckout, InvalidInput, NotOpenCheckout
 from deploy.standins.polar.inputs import CheckoutCreate, CheckoutUpdate, FixedPrice
 from deploy.standins.polar.state import Document, Standin
@@ -56,8 +56,18 @@ def confirm(
     checkout["customer_email"] = checkout["customer_email"] or email
     if not checkout["customer_email"]:
         raise InvalidInput("body", "customer_email", msg="Email address is required.")
+    customers.check_identity(standin, checkout)
     with standin.database.transaction():
         _begin_charge(standin, checkout, settles_after_s)
+    return checkout
+
+
+def charge_without_order(standin: Standin, checkout_id: str) -> Document:
+    """The money is taken, and Polar's worker has lost the rest: no order and no webhook of one, until `settle`."""
+    checkout = confirm(standin, checkout_id)
+    with standin.database.transaction():
+        payments.take_money(standin, checkout_id)
+        ledger.charge(standin, {**checkout, "id": orders.id_of(checkout_id), "checkout_id": checkout_id})
     return checkout
 
 

@@ -2,7 +2,7 @@
 
 PolarError
 ├── InvalidInput           422, a list of places
-├── InvalidText            422, a sentence in the place of the list
+├── CustomerExternalIdMismatch  422, a sentence in the place of the list
 ├── Unauthorized           401
 │   └── InvalidToken
 ├── NotPermitted           403
@@ -42,8 +42,9 @@ class InvalidInput(PolarError):
         )
 
 
-class InvalidText(PolarError):
-    status, error, detail = 422, "CheckoutCustomerExternalIdMismatch", "The customer's external ID does not match."
+class CustomerExternalIdMismatch(PolarError):
+    status, error = 422, "CheckoutCustomerExternalIdMismatch"
+    detail = "The email address of the checkout is not that of the customer with this external ID."
 
 
 class Unauthorized(PolarError):

@@ -9,8 +9,8 @@ from deploy.standins.faults import Faults
 from deploy.standins.line import Line, answer
 from deploy.standins.polar.errors import (
     CheckoutLocked,
+    CustomerExternalIdMismatch,
     InvalidInput,
-    InvalidText,
     InvalidToken,
     NotOpenCheckout,
     NotPermitted,
@@ -30,7 +30,7 @@ REFUSALS: dict[str, PolarError] = {
     **{
         error.__name__: error()
         for error in (
-            InvalidText, InvalidToken, NotPermitted, NotOpenCheckout, RefundedAlready, RefundsBlocked,
+            CustomerExternalIdMismatch, InvalidToken, NotPermitted, NotOpenCheckout, RefundedAlready, RefundsBlocked,
             RefundDisputedPayment, ResourceNotFound, CheckoutLocked, RateLimited,
         )
     },

@@ -12,6 +12,11 @@ def charge(standin: Standin, order: Document) -> None:
     _enter(standin, "charge", order, order["total_amount"], None)
 
 
+def is_charged(standin: Standin, checkout_id: str) -> bool:
+    found = standin.database.row("SELECT 1 FROM ledger WHERE kind = 'charge' AND checkout_id = ?", (checkout_id,))
+    return found is not None
+
+
 def refund(standin: Standin, refund_made: Document, order: Document) -> None:
     _enter(standin, "refund", order, refund_made["amount"], refund_made["id"])
 

@@ -1,6 +1,7 @@
 """What a successful charge becomes. `status` says what was given back since; `paid` stays true."""
 
 import json
+import uuid
 
 from deploy.standins.polar import customers, ledger, shapes
 from deploy.standins.polar.state import Document, Standin
@@ -11,16 +12,21 @@ def place(standin: Standin, checkout: Document) -> Document:
     """Polar sends three events for one paid order; only `order.paid` means money."""
     buyer = customers.of(standin, checkout)
     number = 1 + standin.database.value("SELECT COUNT(*) FROM orders")
-    order = shapes.order(standin, checkout, buyer, number)
+    order = {**shapes.order(standin, checkout, buyer, number), "id": id_of(checkout["id"])}
     standin.database.execute(
         "INSERT INTO orders (id, checkout_id, status, created_at, doc) VALUES (?, ?, 'paid', ?, ?)",
         (order["id"], checkout["id"], standin.clock.now(), json.dumps(order)),
     )
-    if order["total_amount"]:
+    if order["total_amount"] and not ledger.is_charged(standin, checkout["id"]):
         ledger.charge(standin, order)
     for event in ("order.created", "order.updated", "order.paid"):
         announce(standin, event, order)
     return order
+
+
+def id_of(checkout_id: str) -> str:
+    """Known before there is an order, since the ledger names the order of every charge."""
+    return str(uuid.uuid5(uuid.UUID(checkout_id), "order"))
 
 
 def give_back(standin: Standin, order_id: str, amount: int) -> None:

@@ -26,7 +26,6 @@ class NewEvent:
     next_attempt_at: float
     id: str = dataclasses.field(default_factory=lambda: str(uuid.uuid4()))
     state: str = "pending"
-    held_by: int | None = None
 
 
 class Match(BaseModel):
@@ -46,7 +45,7 @@ class WebhookFault(Occasion):
 
 
 class FaultOfEvent(WebhookFault):
-    def spoilt(self, event: NewEvent, fault_id: int) -> list[NewEvent]:
+    def spoilt(self, event: NewEvent) -> list[NewEvent]:
         """What is written in its place."""
         raise NotImplementedError
 
@@ -56,7 +55,7 @@ class Drop(FaultOfEvent):
 
     action: Literal["drop"]
 
-    def spoilt(self, event: NewEvent, fault_id: int) -> list[NewEvent]:  # noqa: ARG002 - others need the id
+    def spoilt(self, event: NewEvent) -> list[NewEvent]:
         return [dataclasses.replace(event, state="skipped")]
 
 
@@ -66,7 +65,7 @@ class Delay(FaultOfEvent):
     action: Literal["delay"]
     delay_s: Seconds
 
-    def spoilt(self, event: NewEvent, fault_id: int) -> list[NewEvent]:  # noqa: ARG002
+    def spoilt(self, event: NewEvent) -> list[NewEvent]:
         return [dataclasses.replace(event, next_attempt_at=event.next_attempt_at + self.delay_s)]
 
 
@@ -80,8 +79,8 @@ class Reorder(FaultOfEvent):
     def is_used_up(self, fired: int) -> bool:
         return fired >= self.next
 
-    def spoilt(self, event: NewEvent, fault_id: int) -> list[NewEvent]:
-        return [dataclasses.replace(event, next_attempt_at=NEVER, held_by=fault_id)]
+    def spoilt(self, event: NewEvent) -> list[NewEvent]:
+        return [dataclasses.replace(event, next_attempt_at=NEVER)]
 
     def reordered(self, places: list[int]) -> list[int]:
         if self.order == "reversed":
@@ -95,7 +94,7 @@ class Burst(FaultOfEvent):
     action: Literal["burst"]
     events: Annotated[int, Field(gt=1)]
 
-    def spoilt(self, event: NewEvent, fault_id: int) -> list[NewEvent]:  # noqa: ARG002
+    def spoilt(self, event: NewEvent) -> list[NewEvent]:
         return [event, *(dataclasses.replace(event, id=str(uuid.uuid4())) for _ in range(self.events - 1))]
 
 
@@ -105,7 +104,7 @@ class UnknownType(FaultOfEvent):
     action: Literal["unknown_type"]
     type: str = f"order.{UNHEARD_OF}"
 
-    def spoilt(self, event: NewEvent, fault_id: int) -> list[NewEvent]:  # noqa: ARG002
+    def spoilt(self, event: NewEvent) -> list[NewEvent]:
         payload = {**json.loads(event.payload), "type": self.type}
         return [dataclasses.replace(event, type=self.type, payload=json.dumps(payload))]
 
@@ -118,7 +117,7 @@ class SchemaDrift(FaultOfEvent):
     value: Any = UNHEARD_OF
     missing: bool = False
 
-    def spoilt(self, event: NewEvent, fault_id: int) -> list[NewEvent]:  # noqa: ARG002
+    def spoilt(self, event: NewEvent) -> list[NewEvent]:
         envelope = json.loads(event.payload)
         data = {**envelope["data"], self.field: self.value}
         if self.missing:

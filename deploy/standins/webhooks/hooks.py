@@ -76,27 +76,19 @@ class Hooks:
     def _announce_to(self, endpoint_id: str, event: NewEvent) -> None:
         strike = self._strike(FaultOfEvent, event.type, event.payload)
         fault = strike.fault if strike else None
-        events = fault.spoilt(event, strike.id) if strike and isinstance(fault, FaultOfEvent) else [event]
-        for each in events:
-            self._write(endpoint_id, each)
+        holder = strike.id if strike and isinstance(fault, Reorder) else None
+        for each in fault.spoilt(event) if isinstance(fault, FaultOfEvent) else [event]:
+            self._write(endpoint_id, each, holder)
         if strike and isinstance(fault, Reorder) and strike.number == fault.next:
             self._release(strike.id, fault)
         self.work_to_do.set()
 
-    def _write(self, endpoint_id: str, event: NewEvent) -> None:
+    def _write(self, endpoint_id: str, event: NewEvent, held_by: int | None) -> None:
+        row = (event.id, endpoint_id, event.type, event.payload, self.clock.now(), event.state, event.next_attempt_at)
         self.database.execute(
-            "INSERT INTO webhook_events (id, endpoint_id, type, payload, created_at, state, attempts, next_attempt_at, held_by) "
-            "VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?)",
-            (
-                event.id,
-                endpoint_id,
-                event.type,
-                event.payload,
-                self.clock.now(),
-                event.state,
-                event.next_attempt_at,
-                event.held_by,
-            ),
+            "INSERT INTO webhook_events (id, endpoint_id, type, payload, created_at, state, next_attempt_at, attempts, held_by) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)",
+            (*row, held_by),
         )
 
     def _strike(self, kind: type[WebhookFault], event_type: str, payload: str) -> Strike[WebhookFault] | None:

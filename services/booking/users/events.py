@@ -9,12 +9,12 @@ from courtside_contracts.user import UserProfile
 from services.booking.users.domain import User
 
 
-def profile(user: User, staff_at: Sequence[UUID]) -> UserProfile:
+def profile(user: User, staff_of: Sequence[UUID]) -> UserProfile:
     return UserProfile(
         user_id=user.id,
         version=user.version,
         email=user.email,
         name=user.name,
         locale=user.locale,
-        staff_at=tuple(staff_at),
+        staff_of=tuple(staff_of),
     )

@@ -15,7 +15,7 @@ from services.notifications.recipients.tables import RecipientRow
 async def remember(work: UnitOfWork, profile: UserProfile) -> None:
     """The newest version stands, in whatever order they come. A mail that is rendered already keeps the address it was rendered with."""
     known = profile.model_dump(include={"email", "name", "locale", "version"})
-    known |= {"staff_at": list(profile.staff_at), "changed_at": work.now}
+    known |= {"staff_of": list(profile.staff_of), "changed_at": work.now}
     statement = insert(RecipientRow).values(user_id=profile.user_id, **known)
     newer = RecipientRow.erased_at.is_(None) & (RecipientRow.version < statement.excluded.version)
     await work.session.execute(statement.on_conflict_do_update(index_elements=["user_id"], set_=known, where=newer))
@@ -27,7 +27,7 @@ async def forget(work: UnitOfWork, user_id: UUID) -> None:
         "email": None,
         "name": None,
         "locale": None,
-        "staff_at": [],
+        "staff_of": [],
         "changed_at": work.now,
         "erased_at": work.now,
     }

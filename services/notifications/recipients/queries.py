@@ -39,4 +39,4 @@ async def recipient(session: AsyncSession, user_id: UUID) -> Recipient | None:
 async def venues_of(session: AsyncSession, user_id: UUID) -> frozenset[UUID]:
     """Where this user is staff, as their profile told last; nowhere once they are erased."""
     row = await session.get(RecipientRow, user_id)
-    return frozenset(row.staff_at if row else ())
+    return frozenset(row.staff_of if row else ())

@@ -25,7 +25,7 @@ class RecipientRow(Base):
     email: Mapped[str | None] = mapped_column(Text)
     name: Mapped[str | None] = mapped_column(Text)
     locale: Mapped[str | None] = mapped_column(Text)
-    staff_at: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), server_default="{}")
+    staff_of: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), server_default="{}")
     """Venues."""
     version: Mapped[int]
     changed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

@@ -14,7 +14,8 @@ async def open_checkout(delivery: Delivery[BookingHeld], polar: Polar) -> None:
     async with delivery.unit_of_work() as work:
         intent = await mutations.intend(work, delivery.event)
     if intent is None:
-        return
+        async with delivery.once():
+            return
     checkout = await _checkout_for(intent, polar)
     checkout.must_ask_for(intent.quote)
     async with delivery.once() as work:

@@ -183,7 +183,7 @@ async def test_where_somebody_works_is_told_with_their_profile(club: Club) -> No
     path = f"/v1/venues/{venue_id}/staff/{user_id}"
     for method in ("PUT", "DELETE", "DELETE"):
         assert (await club.ask(method, path, "admin", "admin")).status_code == 204
-    told = [told and (told["version"], told["staff_at"]) for told in await profiles(club, user_id)]
+    told = [told and (told["version"], told["staff_of"]) for told in await profiles(club, user_id)]
     assert told == [(1, []), (2, [venue_id]), (3, [])]
 
 

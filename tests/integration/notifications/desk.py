@@ -47,7 +47,7 @@ class Desk:
     async def hire(self, caller: str, *venues: UUID, version: int = 1) -> None:
         """As booking tells of it in their profile."""
         user_id = tokens.user_id(f"{caller}@example.com")
-        await self.worker.write(record(a_profile(user_id=user_id, version=version, staff_at=venues)))
+        await self.worker.write(record(a_profile(user_id=user_id, version=version, staff_of=venues)))
 
 
 @asynccontextmanager

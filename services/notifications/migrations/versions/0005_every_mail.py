@@ -25,7 +25,7 @@ NOBODY = "00000000-0000-0000-0000-000000000000"
 def upgrade() -> None:
     _emails()
     op.add_column(
-        "recipients", sa.Column("staff_at", sa.ARRAY(sa.Uuid()), nullable=False, server_default=sa.text("'{}'"))
+        "recipients", sa.Column("staff_of", sa.ARRAY(sa.Uuid()), nullable=False, server_default=sa.text("'{}'"))
     )
     _bookings()
     _webhooks()
@@ -35,7 +35,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in ("suppressions", "resend_webhooks", "bookings"):
         op.drop_table(table)
-    op.drop_column("recipients", "staff_at")
+    op.drop_column("recipients", "staff_of")
     _emails_as_before()
 
 
