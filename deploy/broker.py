@@ -10,6 +10,7 @@ from pydantic_settings import SettingsConfigDict
 from deploy.local.environment import HOST, Ports
 from deploy.local.errors import WrongEnvironment
 from services.chassis.kafka import KafkaSettings
+from services.chassis.topics import all_but_one
 
 
 class BrokerSettings(KafkaSettings):
@@ -20,12 +21,10 @@ class BrokerSettings(KafkaSettings):
     kafka_bootstrap: str = Field(default_factory=lambda: f"{HOST}:{Ports.read(os.environ).kafka}")
     replication_factor: int = Field(default=1, ge=1)
     """On how many brokers each record lies: 3 where there are as many."""
-    min_insync_replicas: int | None = Field(default=None, ge=1)
-    """How many of them must have a record before it counts as written; all but one when not given."""
 
     @property
     def insync(self) -> int:
-        return self.min_insync_replicas or max(1, self.replication_factor - 1)
+        return self.min_insync_replicas or all_but_one(self.replication_factor)
 
     @classmethod
     def read(cls) -> BrokerSettings:

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from deploy.desk import Service, ask
 from deploy.local.errors import WrongEnvironment
+from deploy.printable import as_json, as_text
 
 app = typer.Typer(
     no_args_is_help=True, help="What could not be handled: look at it, send it again, mend it, discard it."
@@ -52,15 +53,15 @@ def list_letters(
     cursor: Annotated[str | None, typer.Option(help="`next_cursor` of the page before.")] = None,
     token: TokenOption = "",
     url: UrlOption = "",
-    as_json: JsonOption = False,
+    for_programs: JsonOption = False,
 ) -> None:
     """The newest first; open ones unless `--state` says otherwise."""
     asked = _selection(error_class, type_, topic, key, since) | {"state": state, "limit": limit, "cursor": cursor}
     answer = ask(service, url, token, "GET", "", params={name: value for name, value in asked.items() if value})
     columns = ("id", "state", "type", "error_class", "error_message", "attempts", "died_at")
-    _show(answer, as_json, columns, answer["items"])
-    if answer["next_cursor"] and not as_json:
-        console.print(f"More: --cursor {answer['next_cursor']}", soft_wrap=True)
+    _show(answer, for_programs, columns, answer["items"])
+    if answer["next_cursor"] and not for_programs:
+        console.print(as_text(f"More: --cursor {answer['next_cursor']}"), soft_wrap=True)
 
 
 @app.command()
@@ -73,12 +74,12 @@ def groups(
     since: Since = None,
     token: TokenOption = "",
     url: UrlOption = "",
-    as_json: JsonOption = False,
+    for_programs: JsonOption = False,
 ) -> None:
     """The open ones by error, type and consumer: how many, since when."""
     asked = _selection(error_class, type_, topic, key, since)
     answer = ask(service, url, token, "GET", "/groups", params=asked)
-    _show(answer, as_json, ("count", "error_class", "type", "consumer", "oldest", "newest"), answer["items"])
+    _show(answer, for_programs, ("count", "error_class", "type", "consumer", "oldest", "newest"), answer["items"])
 
 
 @app.command()
@@ -89,7 +90,7 @@ def show(
     url: UrlOption = "",
 ) -> None:
     """Everything about one, as JSON: headers, value, what was decided, and the letters of the same event."""
-    print(json.dumps(ask(service, url, token, "GET", f"/{letter_id}"), indent=2, ensure_ascii=False))
+    print(as_json(ask(service, url, token, "GET", f"/{letter_id}"), indent=2))
 
 
 @app.command()
@@ -105,14 +106,14 @@ def redrive(
     everything: Annotated[bool, typer.Option("--all", help="All open ones, without a filter.")] = False,
     token: TokenOption = "",
     url: UrlOption = "",
-    as_json: JsonOption = False,
+    for_programs: JsonOption = False,
 ) -> None:
     """Send one again, or a group: of a group ten first, and the rest when those ended well."""
     selection = _selection(error_class, type_, topic, key, since)
     if sum(map(bool, (letter_id, selection, everything))) != 1:
         raise WrongEnvironment("say which: the id of one letter, or filters of a group, or --all")
     path = f"/{letter_id}/redrive" if letter_id else "/redrives"
-    _tell(ask(service, url, token, "POST", path, json=selection | {"reason": reason}), as_json)
+    _tell(ask(service, url, token, "POST", path, json=selection | {"reason": reason}), for_programs)
 
 
 @app.command("redrive-status")
@@ -121,10 +122,10 @@ def redrive_status(
     service: ServiceOption,
     token: TokenOption = "",
     url: UrlOption = "",
-    as_json: JsonOption = False,
+    for_programs: JsonOption = False,
 ) -> None:
     """How far a group is, and how its letters ended."""
-    _tell(ask(service, url, token, "GET", f"/redrives/{redrive_id}"), as_json)
+    _tell(ask(service, url, token, "GET", f"/redrives/{redrive_id}"), for_programs)
 
 
 @app.command()
@@ -134,10 +135,10 @@ def halt(
     reason: ReasonOption,
     token: TokenOption = "",
     url: UrlOption = "",
-    as_json: JsonOption = False,
+    for_programs: JsonOption = False,
 ) -> None:
     """Send no more of a group."""
-    _tell(ask(service, url, token, "POST", f"/redrives/{redrive_id}/halt", json={"reason": reason}), as_json)
+    _tell(ask(service, url, token, "POST", f"/redrives/{redrive_id}/halt", json={"reason": reason}), for_programs)
 
 
 @app.command()
@@ -149,7 +150,7 @@ def edit(
     type_: Annotated[str | None, typer.Option("--type", help="When the letter's own cannot be read.")] = None,
     token: TokenOption = "",
     url: UrlOption = "",
-    as_json: JsonOption = False,
+    for_programs: JsonOption = False,
 ) -> None:
     """Send a new event in its place."""
     try:
@@ -157,7 +158,7 @@ def edit(
     except ValueError as error:
         raise WrongEnvironment(f"{file} is no JSON ({error})") from error
     body = {"value": value, "reason": reason} | ({"type": type_} if type_ else {})
-    _tell(ask(service, url, token, "POST", f"/{letter_id}/edit", json=body), as_json)
+    _tell(ask(service, url, token, "POST", f"/{letter_id}/edit", json=body), for_programs)
 
 
 @app.command()
@@ -167,10 +168,23 @@ def discard(
     reason: ReasonOption,
     token: TokenOption = "",
     url: UrlOption = "",
-    as_json: JsonOption = False,
+    for_programs: JsonOption = False,
 ) -> None:
     """Close one without sending anything."""
-    _tell(ask(service, url, token, "POST", f"/{letter_id}/discard", json={"reason": reason}), as_json)
+    _tell(ask(service, url, token, "POST", f"/{letter_id}/discard", json={"reason": reason}), for_programs)
+
+
+@app.command()
+def reopen(
+    letter_id: LetterArgument,
+    service: ServiceOption,
+    reason: ReasonOption,
+    token: TokenOption = "",
+    url: UrlOption = "",
+    for_programs: JsonOption = False,
+) -> None:
+    """Take one up again that was redriven and never heard of: only once the whole ladder of retries is over."""
+    _tell(ask(service, url, token, "POST", f"/{letter_id}/reopen", json={"reason": reason}), for_programs)
 
 
 def _selection(
@@ -182,24 +196,24 @@ def _selection(
     return {name: value for name, value in asked.items() if value is not None}
 
 
-def _show(answer: dict[str, Any], as_json: bool, columns: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
-    if as_json:
-        print(json.dumps(answer, ensure_ascii=False))
+def _show(answer: dict[str, Any], for_programs: bool, columns: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
+    if for_programs:
+        print(as_json(answer))
         return
     table = Table(box=None)
     for name in columns:
         table.add_column(name, no_wrap=name == "id")  # an id is copied
     for row in rows:
-        table.add_row(*("" if row[name] is None else str(row[name]).replace("\n", " ") for name in columns))
+        table.add_row(*(as_text("" if row[name] is None else str(row[name])) for name in columns))
     console.print(table)
 
 
-def _tell(answer: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(answer, ensure_ascii=False))
+def _tell(answer: dict[str, Any], for_programs: bool) -> None:
+    if for_programs:
+        print(as_json(answer))
     else:
         told = f"{answer['id']} is {answer['state']}." if "total" not in answer else _of_a_group(answer)
-        console.print(told, highlight=False, markup=False, soft_wrap=True)
+        console.print(as_text(told), soft_wrap=True)
 
 
 def _of_a_group(answer: dict[str, Any]) -> str:

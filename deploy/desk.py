@@ -10,6 +10,7 @@ import httpx
 
 from deploy.local.environment import HOST, Paths, Ports
 from deploy.local.errors import WrongEnvironment
+from deploy.printable import printable
 from deploy.tokens import Role, mint
 
 PATH = "/v1/ops/dead-letters"
@@ -42,7 +43,7 @@ def ask(
     errors = "; ".join(
         f"{one.get('pointer') or one.get('parameter')}: {one['detail']}" for one in told.get("errors", ())
     )
-    raise WrongEnvironment(" ".join(filter(None, (told["detail"], errors, f"({told['code']})"))))
+    raise WrongEnvironment(printable(" ".join(filter(None, (told["detail"], errors, f"({told['code']})")))))
 
 
 def _minted() -> str:

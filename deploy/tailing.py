@@ -19,6 +19,7 @@ from courtside_contracts.envelope import Envelope, MalformedEnvelope
 from courtside_contracts.topics import BOOKING_EVENTS, COURT_EVENTS, NOTIFICATION_EVENTS, PAYMENT_EVENTS
 from deploy.broker import BrokerSettings
 from deploy.local.errors import PartFailed
+from deploy.printable import as_json, as_text
 from deploy.reading import Record, read
 
 PUBLIC_TOPICS = tuple(topic.name for topic in (BOOKING_EVENTS, COURT_EVENTS, PAYMENT_EVENTS, NOTIFICATION_EVENTS))
@@ -47,7 +48,7 @@ class Shown:
         return cls(topic, record.partition, record.offset, time, _text(record.key), kind, event_id, _data(record.value))
 
     def as_json(self) -> str:
-        return json.dumps({name: getattr(self, name) for name in self.__slots__}, ensure_ascii=False)
+        return as_json({name: getattr(self, name) for name in self.__slots__})
 
     def as_line(self) -> Text:
         """Control characters are escaped: a record must not drive somebody's terminal."""
@@ -59,7 +60,7 @@ class Shown:
             (self.key or "no key", "magenta"),
             (data, ""),
         )
-        return Text("  ").join(Text(_printable(text), style) for text, style in parts)
+        return Text("  ").join(as_text(text, style) for text, style in parts)
 
 
 def _attributes(record: Record) -> tuple[str, str | None, str]:
@@ -82,10 +83,6 @@ def _data(value: bytes | None) -> Any:
         return _text(value)
 
 
-def _printable(text: str) -> str:
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
-
-
 @events.command()
 def tail(
     topic: Annotated[
@@ -93,7 +90,7 @@ def tail(
     ] = None,
     booking: Annotated[UUID | None, typer.Option(help="Only what is told of this booking.")] = None,
     from_beginning: Annotated[bool, typer.Option("--from-beginning", help="First what is there already.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    json_lines: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Leave after so many records.")] = None,
 ) -> None:
     """Show events as they come, until Ctrl-C."""
@@ -109,7 +106,7 @@ def tail(
             async for record in records:
                 if booking is None or record.key == str(booking).encode():
                     shown = Shown.of(record, prefix)
-                    _print(console, shown, as_json=as_json)
+                    _print(console, shown, for_programs=json_lines)
                     left = None if left is None else left - 1
                     if left == 0:
                         return
@@ -124,8 +121,8 @@ def tail(
         ) from error
 
 
-def _print(console: Console, shown: Shown, *, as_json: bool) -> None:
-    if as_json:
+def _print(console: Console, shown: Shown, *, for_programs: bool) -> None:
+    if for_programs:
         print(shown.as_json(), flush=True)
     else:
         console.print(

@@ -5,6 +5,7 @@ WHERE slot_name = 'courtside_outbox_' || current_database() AND NOT active;
 DROP PUBLICATION IF EXISTS courtside_outbox;
 
 ALTER TABLE outbox
+    DROP CONSTRAINT IF EXISTS outbox_no_verbatim,
     DROP COLUMN IF EXISTS route,
     DROP COLUMN IF EXISTS traceparent,
     DROP COLUMN IF EXISTS ce_correlationid,
@@ -13,4 +14,5 @@ ALTER TABLE outbox
     DROP COLUMN IF EXISTS content_type,
     DROP COLUMN IF EXISTS ce_specversion;
 
-DROP FUNCTION IF EXISTS outbox_rfc3339;
+DROP FUNCTION IF EXISTS outbox_rfc3339, outbox_tidy;
+DROP TABLE IF EXISTS outbox_mark;

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from courtside_contracts.topics import Topic, all_topics
 from deploy.broker import BrokerSettings
-from services.chassis.topics import Found
+from services.chassis.topics import Found, retention_ms
 
 ADD_PARTITIONS = "--add-partitions"
 ALLOW_DATA_LOSS = "--allow-data-loss"
@@ -75,11 +75,7 @@ def _obstacle(setting: str, now: str, wanted: str) -> str:
         case "replication.factor":
             return NEVER
         case "retention.ms":
-            return ALLOW_DATA_LOSS if _milliseconds(wanted) < _milliseconds(now) else ""
+            return ALLOW_DATA_LOSS if retention_ms(wanted) < retention_ms(now) else ""
         case "cleanup.policy":
             return ALLOW_DATA_LOSS
     return ""
-
-
-def _milliseconds(retention: str) -> float:
-    return float("inf") if retention == "-1" else int(retention)

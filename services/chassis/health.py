@@ -18,6 +18,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
 
 from services.chassis.database import Database
+from services.chassis.isolating import Faults
 
 MEDIA_TYPE = "application/health+json"
 CHECK_SECONDS = 1.0
@@ -81,10 +82,11 @@ def outbox_check(database: Database) -> Check:
     return Check(probe, "warn")
 
 
-def consumers_check(started: asyncio.Event) -> Check:
+def consumers_check(started: asyncio.Event, faults: Faults) -> Check:
     async def probe() -> str:
         if not started.is_set():
             raise ConnectionError("consumers have not started: they wait for the broker")
+        faults.require_none()
         return "started"
 
     return Check(probe, "warn")

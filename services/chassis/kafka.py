@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.errors import KafkaError, SaslAuthenticationFailed, UnsupportedSaslMechanismError
-from pydantic import FilePath, SecretStr, model_validator
+from pydantic import Field, FilePath, SecretStr, model_validator
 from pydantic_settings import BaseSettings
 
 ANSWER_MS = 5_000
@@ -21,6 +21,8 @@ class KafkaSettings(BaseSettings):
     """`host:port`, or several with commas."""
     topic_prefix: str = ""
     """Put before every topic and group, so that several installations share one cluster."""
+    min_insync_replicas: int | None = Field(default=None, ge=1)
+    """How many brokers must have a record before it counts as written; all replicas but one when not given."""
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     kafka_sasl_mechanism: Literal["SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
     kafka_username: str | None = None

@@ -11,6 +11,8 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
+from aiokafka.errors import for_code
+from aiokafka.protocol.commit import OffsetFetchRequest
 from prometheus_client import Gauge
 
 from services.chassis.kafka import client
@@ -35,11 +37,43 @@ class Standing:
     """A member of the group has it, by the broker's account."""
 
 
+class Admin(AIOKafkaAdminClient):  # type: ignore[misc]  # aiokafka has no types
+    """Heeds the errors of a group as a whole, which aiokafka's own methods pass over.
+
+    Without that, a coordinator that is still loading looks like a group that has committed nothing and has no members.
+    """
+
+    async def committed(self, group: str) -> dict[TopicPartition, int]:
+        """Raises `KafkaError`."""
+        answer = await self._send_request(OffsetFetchRequest(group, None), await self.find_coordinator(group))
+        _raise_for(answer.error_code, group)
+        found: dict[TopicPartition, int] = {}
+        for topic, partitions in answer.topics:
+            for partition, offset, _, code in partitions:
+                _raise_for(code, f"{group} at {topic}/{partition}")
+                found[TopicPartition(topic, partition)] = offset
+        return found
+
+    async def read_partitions(self, group: str) -> set[TopicPartition]:
+        """None while the group rebalances: its members have no assignment then. Raises `KafkaError`."""
+        (answer,) = await self.describe_consumer_groups([group])
+        (told,) = answer.to_object()["groups"]
+        _raise_for(told["error_code"], group)
+        assigned = (member["member_assignment"] for member in told["members"])
+        read = (ConsumerProtocolMemberAssignment.decode(encoded).partitions() for encoded in assigned if encoded)
+        return {partition for partitions in read for partition in partitions}
+
+
+def _raise_for(code: int, what: str) -> None:
+    if code:
+        raise for_code(code)(what)
+
+
 @dataclass(frozen=True)
 class Observer:
     """Asks over connections of its own: those of a consumer that hangs may hang too."""
 
-    admin: AIOKafkaAdminClient
+    admin: Admin
     offsets: AIOKafkaConsumer
 
     async def standings(self, group: str, topics: Sequence[str]) -> list[Standing]:
@@ -48,21 +82,13 @@ class Observer:
         first, end, committed, read = await asyncio.gather(
             self.offsets.beginning_offsets(partitions),
             self.offsets.end_offsets(partitions),
-            self.admin.list_consumer_group_offsets(group),
-            self._read_partitions(group),
+            self.admin.committed(group),
+            self.admin.read_partitions(group),
         )
         found = [_standing(spot, first, end, committed, is_read=spot in read) for spot in partitions]
         for standing in found:
             LAG.labels(group, standing.partition.topic, standing.partition.partition).set(standing.lag)
         return found
-
-    async def _read_partitions(self, group: str) -> set[TopicPartition]:
-        """None while the group rebalances: its members have no assignment then."""
-        (answer,) = await self.admin.describe_consumer_groups([group])
-        members = (member for told in answer.to_object()["groups"] for member in told["members"])
-        assigned = (member["member_assignment"] for member in members)
-        read = (ConsumerProtocolMemberAssignment.decode(encoded).partitions() for encoded in assigned if encoded)
-        return {partition for partitions in read for partition in partitions}
 
 
 @asynccontextmanager
@@ -70,7 +96,7 @@ async def observing(settings: Settings) -> AsyncIterator[Observer]:
     """Raises `KafkaError` when the broker is away."""
     name = {"client_id": f"{settings.service}-observer"}
     async with AsyncExitStack() as stack:
-        admin = AIOKafkaAdminClient(**client(settings), **name)
+        admin = Admin(**client(settings), **name)
         stack.push_async_callback(admin.close)
         await to_its_end(admin.start())
         offsets = AIOKafkaConsumer(**client(settings), **name)
@@ -87,10 +113,10 @@ def _standing(
     spot: TopicPartition,
     first: Mapping[Any, int],
     end: Mapping[Any, int],
-    committed: Mapping[Any, Any],
+    committed: Mapping[Any, int],
     *,
     is_read: bool,
 ) -> Standing:
     """What retention has taken away is not behind us any more."""
-    reached = max(committed[spot].offset if spot in committed else 0, first[spot])
+    reached = max(committed.get(spot, 0), first[spot])
     return Standing(spot, end[spot], max(0, end[spot] - reached), is_read)

@@ -15,11 +15,13 @@ from uuid import UUID
 import orjson
 from sqlalchemy import BigInteger, Column, DateTime, Identity, LargeBinary, Table, Text, Uuid, insert
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from courtside_contracts.envelope import Envelope, Event
 from courtside_contracts.topics import FAILURE_HEADERS_MAX_BYTES, RECORD_MAX_BYTES
+from services.chassis import problems
 from services.chassis.database import CHASSIS
 from services.chassis.telemetry import current_correlation_id, current_traceparent
 from services.chassis.verbatim import RawHeaders, Verbatim
@@ -33,6 +35,8 @@ VERBATIM_MAX_BYTES = RECORD_MAX_BYTES + FAILURE_HEADERS_MAX_BYTES - OVERHEAD_BYT
 
 VERBATIM = "verbatim"
 """The member of `headers` that holds key and headers of a record that is sent as it is."""
+NO_VERBATIM = "outbox_no_verbatim"
+"""The constraint that `deploy/debezium/prepare.sql` adds: from then on no such record is taken, whatever a process was told."""
 
 outbox = Table(
     "outbox",
@@ -51,6 +55,13 @@ outbox = Table(
 
 class RecordTooLarge(ValueError):
     """No topic takes a record of this size; nothing was written."""
+
+
+class RelayOff(problems.Conflict):
+    """Another program carries this service's outbox, and would not send a record as it is: put the relay back first."""
+
+    def __init__(self) -> None:
+        super().__init__("Debezium carries the outbox at present. See deploy/debezium/README.md on how to switch back.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +117,14 @@ class Outgoing:
 
 
 async def write(session: AsyncSession, outgoing: Iterable[Outgoing]) -> None:
-    """One statement, whatever the number of events."""
+    """One statement, whatever the number of events. Raises `RelayOff` for a record that is sent as it is, beside Debezium."""
     if rows := [record.row() for record in outgoing]:
-        await session.execute(insert(outbox), rows)
+        try:
+            await session.execute(insert(outbox), rows)
+        except IntegrityError as error:
+            if getattr(error.orig and error.orig.__cause__, "constraint_name", None) != NO_VERBATIM:
+                raise
+            raise RelayOff from error
 
 
 def envelope(*, id: UUID, type: str, aggregateid: str, headers: dict[str, str], created_at: datetime) -> Envelope:  # noqa: A002

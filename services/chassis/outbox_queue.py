@@ -21,20 +21,24 @@ import asyncpg
 BATCH = 500
 """Rows of one transaction: some 200 kB, a few ms of work, and the most that a crash sends again."""
 BATCH_BYTES = 4 * 1_048_576
-"""Values of one transaction, give or take one: 500 of the largest would be half a gigabyte."""
+"""Values and headers of one transaction, give or take one row: 500 of the largest would be half a gigabyte."""
 SWEEP_SECONDS = 2.0
 """How long a row that committed late may wait behind a pile-up."""
 
 HORIZON = "SELECT coalesce(max(seq), 0) FROM outbox"
 
-# The length of a value is known without fetching it; the values themselves are fetched for the rows that are left.
+# The length of a value is known without fetching it; the values themselves are fetched for the rows that are left. Headers are measured
+# as the text that we get: a redriven record has all of its own there, up to some hundred kilobytes.
 READ = """
 SELECT seq, id, aggregatetype, aggregateid, type, payload, headers, created_at, bytes
 FROM (
-    SELECT *, sum(coalesce(octet_length(payload), 0)) OVER (ORDER BY seq) AS bytes
-    FROM (SELECT * FROM outbox WHERE seq > $1 AND seq <= $2 ORDER BY seq LIMIT $3) AS oldest
+    SELECT *, sum(row_bytes) OVER (ORDER BY seq) AS bytes
+    FROM (
+        SELECT *, coalesce(octet_length(payload), 0) + octet_length(headers::text) AS row_bytes
+        FROM outbox WHERE seq > $1 AND seq <= $2 ORDER BY seq LIMIT $3
+    ) AS oldest
 ) AS measured
-WHERE bytes - coalesce(octet_length(payload), 0) < $4
+WHERE bytes - row_bytes < $4
 ORDER BY seq
 """
 

@@ -6,22 +6,18 @@ A crash can only repeat what was sent, never lose it; consumers know repetitions
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
 import structlog
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaConnectionError, KafkaError
 from prometheus_client import Counter
 
-from courtside_contracts.topics import FAILURE_HEADERS_MAX_BYTES, RECORD_MAX_BYTES
 from services.chassis.crash_points import reach
-from services.chassis.kafka import client
-from services.chassis.outbox import on_the_wire
+from services.chassis.database import TIMEOUTS
+from services.chassis.doorbell import CHANNEL
 from services.chassis.outbox_queue import Batch, Queue
+from services.chassis.sending import Sender
 from services.chassis.settings import Settings
 from services.chassis.waiting import happens
 
@@ -33,7 +29,6 @@ STANDBY_SECONDS = 0.5
 """How soon a standby notices that the active relay is gone."""
 LOCK = 0x0C0A_57A1
 """The advisory lock of the one active relay; a lock belongs to its database, so services do not meet here."""
-CHANNEL = "courtside_outbox"
 GIVE_UP_SECONDS = 5.0
 """How long a relay that was told to stop waits for the broker."""
 BEAT_SECONDS = 0.5
@@ -47,15 +42,13 @@ CONNECTION = {
 }
 """No time-out cuts the wait for the broker, since a relay that waits beats; one that cannot even do that is cut off.
 See `docs/decisions/0021-the-active-relay.md`."""
+DATABASE_LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What a session ends with that is cut, refused or silent: the next one may go well. A time-out is an `OSError`."""
 
 PUBLISHED = Counter("courtside_outbox_published_total", "Events that the broker has acknowledged", ["topic"])
 
-
+TRY_LOCK = "SELECT pg_try_advisory_xact_lock($1)"
 DELETE = "DELETE FROM outbox WHERE seq = ANY($1)"
-
-
-class RelayFailed(Exception):
-    """The producer cannot go on, and one rebuilt beside it would send old events behind newer ones: the process must end."""
 
 
 @dataclass
@@ -64,14 +57,14 @@ class Relay:
     dsn: str
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     acknowledged: list[int] = field(default_factory=list)
-    """Rows that are on Kafka and perhaps still in the outbox, since our session was cut before it could delete them."""
+    """Rows that are on Kafka and perhaps still in the outbox, since no commit that deletes them is certain."""
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Publish until told to stop. Comes back by itself from an outage of the database or the broker."""
-        producer = await self._start_producer(stopping)
-        if producer is None:
+        sender = await Sender.start(self.settings, stopping)
+        if sender is None:
             return
-        working = asyncio.create_task(self._work(producer, stopping))
+        working = asyncio.create_task(self._work(sender, stopping))
         told = asyncio.create_task(stopping.wait())
         try:
             await asyncio.wait([working, told], return_when=asyncio.FIRST_COMPLETED)
@@ -82,30 +75,26 @@ class Relay:
         finally:
             working.cancel()
             told.cancel()
-            # `stop` flushes, and hangs when the broker is away: what it could not send is still in the outbox.
-            with contextlib.suppress(TimeoutError, KafkaError):
-                await asyncio.wait_for(producer.stop(), 2.0)
+            await sender.stop()
 
-    async def _work(self, producer: AIOKafkaProducer, stopping: asyncio.Event) -> None:
+    async def _work(self, sender: Sender, stopping: asyncio.Event) -> None:
         while not stopping.is_set():
             try:
-                await self._session(producer, stopping)
-            except RelayFailed:
-                raise
-            except Exception as error:  # noqa: BLE001 - a connection that is cut fails in many ways, and none of them is the end
+                await self._session(sender, stopping)
+            except DATABASE_LOST as error:
                 log.warning("relay lost its database", error=type(error).__name__)
                 await happens(stopping, 1.0)
 
-    async def _session(self, producer: AIOKafkaProducer, stopping: asyncio.Event) -> None:
+    async def _session(self, sender: Sender, stopping: asyncio.Event) -> None:
         """One connection's life: it listens for wake-ups, and holds the lock batch by batch."""
         name = {"application_name": f"{self.settings.service}-relay"}
-        connection = await asyncpg.connect(self.dsn, server_settings=CONNECTION | name)
+        connection = await asyncpg.connect(self.dsn, server_settings=CONNECTION | name, **TIMEOUTS)
         queue = Queue()
         try:
             await connection.add_listener(CHANNEL, lambda *_: self.woken.set())
             while not stopping.is_set():
                 self.woken.clear()
-                batch = await self._publish_batch(connection, producer, queue)
+                batch = await self._publish_batch(connection, sender, queue)
                 if batch is None:
                     await happens(stopping, STANDBY_SECONDS)
                 elif not batch.is_full:
@@ -113,36 +102,41 @@ class Relay:
         finally:
             connection.terminate()
 
-    async def _publish_batch(
-        self, connection: asyncpg.Connection[Any], producer: AIOKafkaProducer, queue: Queue
-    ) -> Batch | None:
-        """Send the oldest rows and delete them; `None` when another relay is at work."""
-        async with connection.transaction():
-            if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK):
-                return None
-            if self.acknowledged:
-                await connection.execute(DELETE, self.acknowledged)
-            batch = await queue.oldest(connection)
-            if batch.rows:
-                await self._deliver(connection, producer, batch)
-                reach("relay.sent")
-                await connection.execute(DELETE, batch.numbers)
-                reach("relay.deleted")
-                queue.passes(batch)
-        self.acknowledged = []
-        if batch.rows:
+    async def _publish_batch(self, connection: asyncpg.Connection[Any], sender: Sender, queue: Queue) -> Batch | None:
+        """Send the oldest rows and delete them; `None` when another relay is at work.
+
+        What fails ends the session, and that is the rollback: to ask a silent database for one would be to wait for ever.
+        """
+        transaction, batch = connection.transaction(), None
+        await transaction.start()
+        if await connection.fetchval(TRY_LOCK, LOCK):
+            batch = await self._carry(connection, sender, queue)
+        await transaction.commit()
+        if batch is not None:
+            self.acknowledged = []
+        if batch and batch.rows:
             reach("relay.committed")
-        for row in batch.rows:
-            PUBLISHED.labels(row["aggregatetype"]).inc()
         return batch
 
-    async def _deliver(self, connection: asyncpg.Connection[Any], producer: AIOKafkaProducer, batch: Batch) -> None:
+    async def _carry(self, connection: asyncpg.Connection[Any], sender: Sender, queue: Queue) -> Batch:
+        if self.acknowledged:
+            await connection.execute(DELETE, self.acknowledged)
+        batch = await queue.oldest(connection)
+        if batch.rows:
+            await self._deliver(connection, sender, batch)
+            reach("relay.sent")
+            await connection.execute(DELETE, batch.numbers)
+            reach("relay.deleted")
+            queue.passes(batch)
+        return batch
+
+    async def _deliver(self, connection: asyncpg.Connection[Any], sender: Sender, batch: Batch) -> None:
         """Until the broker has every row of the batch, whatever becomes of our session meanwhile.
 
         What the producer has taken it will send; to leave it and begin anew would send everything twice.
         """
         reach("relay.read")
-        sending = asyncio.create_task(self._send(producer, batch.rows))
+        sending = asyncio.create_task(sender.send(batch.rows))
         try:
             while not (await asyncio.wait([sending], timeout=BEAT_SECONDS))[0]:
                 await connection.execute("SELECT 1")
@@ -152,87 +146,9 @@ class Relay:
         finally:
             if not sending.cancelling():
                 await sending
-                self.acknowledged = batch.numbers
+                self._note(batch)
 
-    async def _send(self, producer: AIOKafkaProducer, rows: Sequence[asyncpg.Record]) -> None:
-        """In order, then all acknowledgements.
-
-        Without a time-out of our own: an idempotent batch that we gave up would still be sent, and then once more by us.
-        """
-        try:
-            futures = [await self._enqueue(producer, row) for row in rows]
-            await asyncio.gather(*futures)
-        except KafkaError as error:
-            raise RelayFailed(type(error).__name__) from error
-
-    async def _enqueue(self, producer: AIOKafkaProducer, row: asyncpg.Record) -> asyncio.Future[Any]:
-        topic = self.settings.topic_prefix + row["aggregatetype"]
-        key, headers = on_the_wire(
-            id=row["id"],
-            type=row["type"],
-            aggregateid=row["aggregateid"],
-            headers=row["headers"],
-            created_at=row["created_at"],
-        )
-        while True:
-            try:
-                acknowledged: asyncio.Future[Any] = await producer.send(
-                    topic, value=row["payload"], key=key, headers=list(headers)
-                )
-            except KafkaError as error:  # not queued: no metadata of the topic yet, or the buffer is full
-                if not error.retriable:
-                    raise
-                log.warning("relay waits for the broker", topic=topic, error=type(error).__name__)
-            else:
-                return acknowledged
-
-    async def _start_producer(self, stopping: asyncio.Event) -> AIOKafkaProducer | None:
-        while True:
-            producer = AIOKafkaProducer(
-                **client(self.settings),
-                client_id=f"{self.settings.service}-relay",
-                enable_idempotence=True,
-                max_request_size=RECORD_MAX_BYTES
-                + FAILURE_HEADERS_MAX_BYTES,  # a redriven record has those of its failure
-                max_batch_size=131_072,  # some 300 events: a batch of ours is two or three requests
-            )
-            try:
-                await producer.start()
-            except KafkaConnectionError:
-                await producer.stop()
-                log.warning("relay waits for the broker")
-                if await happens(stopping, 1.0):
-                    return None
-            except BaseException:  # refused, or cancelled: what was opened is closed
-                await producer.stop()
-                raise
-            else:
-                return producer
-
-
-@dataclass
-class Doorbell:
-    """Wakes the relay of this database after a commit: one `NOTIFY` on a connection of its own, however many commits there were.
-
-    Inside the business transaction `NOTIFY` would serialise all commits of the database; a lost ring costs one poll.
-    """
-
-    dsn: str
-    rung: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def ring(self) -> None:
-        self.rung.set()
-
-    async def run(self) -> None:
-        while True:
-            try:
-                connection = await asyncpg.connect(self.dsn, server_settings={"application_name": "doorbell"})
-                try:
-                    while True:
-                        await self.rung.wait()
-                        self.rung.clear()
-                        await connection.execute(f"NOTIFY {CHANNEL}")
-                finally:
-                    connection.terminate()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                await asyncio.sleep(1.0)
+    def _note(self, batch: Batch) -> None:
+        self.acknowledged = [*self.acknowledged, *batch.numbers]
+        for row in batch.rows:
+            PUBLISHED.labels(row["aggregatetype"]).inc()

@@ -28,6 +28,19 @@ from services.chassis.database import NoDatabase
 ERROR_MAX_CHARS = 1_024
 """A header must stay small, and a stack trace belongs in the log."""
 
+KEY_WAS_NULL = "x-key-was-null"
+"""Neither key nor value: no client writes such a record, so an empty key stands for the null."""
+VALUE_OMITTED, HEADERS_OMITTED, KEY_OMITTED = "x-value-omitted", "x-headers-omitted", "x-key-omitted"
+"""On a dead letter that was too large for its topic: how many bytes were left out."""
+OMITTED = (VALUE_OMITTED, HEADERS_OMITTED, KEY_OMITTED)
+REDRIVEN_FROM, REDRIVE_COUNT = "x-redriven-from", "x-redrive-count"
+_ORIGIN = ("x-original-topic", "x-original-partition", "x-original-offset", "x-original-timestamp")
+FAILURE_HEADERS = (
+    *("ce_id", "ce_type", *_ORIGIN, "x-first-failure-at", "x-attempt", "x-error-class", "x-error-message"),
+    *(REDRIVEN_FROM, REDRIVE_COUNT, VALUE_OMITTED, KEY_WAS_NULL),
+)
+"""What a dead letter is found and understood by."""
+
 _SECRET = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+|eyJ[\w-]+\.[\w-]+\.[\w-]+|(?:polar_oat|re|whsec)_\w+")
 _AWAY = re.compile(r"^(08...|28...|3D000|25006|25P03|53...|57P0.|58...)$")
 """SQLSTATE: connection, authentication or database gone, read-only after a failover, no resources, shut down, system error."""
@@ -89,6 +102,11 @@ class Ladder:
         return max(
             (tier for tier in self.tiers if tier.delay <= wait), key=lambda tier: tier.delay, default=self.tiers[0]
         )
+
+    @property
+    def longest(self) -> timedelta:
+        """From a record's first failure to the dead letters, when each try is made as soon as it is due."""
+        return sum((tier.delay * tier.attempts for tier in self.tiers), timedelta(0))
 
     def steps(self) -> Iterator[Tier]:
         """One tier for each attempt: 5s 5s 1m 1m 10m ..."""
@@ -162,13 +180,9 @@ def attempt_of(record: ConsumerRecord[bytes, bytes]) -> int:
 
 def _with_failure(record: ConsumerRecord[bytes, bytes], error: Exception, attempt: int, now: datetime) -> Headers:
     known = first_headers(record.headers)
-    origin = {
-        "x-original-topic": record.topic.encode(),
-        "x-original-partition": str(record.partition).encode(),
-        "x-original-offset": str(record.offset).encode(),
-        "x-original-timestamp": str(record.timestamp).encode(),
-        "x-first-failure-at": rfc3339(now).encode(),
-    }
+    place = (record.topic, record.partition, record.offset, record.timestamp)
+    origin = {name: str(told).encode() for name, told in zip(_ORIGIN, place, strict=True)}
+    origin["x-first-failure-at"] = rfc3339(now).encode()
     renewed = {
         "x-attempt": str(attempt).encode(),
         "x-error-class": type(error).__name__.encode(),

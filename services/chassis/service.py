@@ -18,7 +18,7 @@ import uvloop
 from fastapi import APIRouter
 from pydantic import ValidationError
 
-from services.chassis import crash_points, health, http, logging, migrations
+from services.chassis import crash_points, health, http, logging, migrations, outbox_tidying
 from services.chassis.auth import TokenVerifier
 from services.chassis.clock import DatabaseClock
 from services.chassis.consuming import Consumers
@@ -27,8 +27,10 @@ from services.chassis.database import Database
 from services.chassis.dead_letters.crons import count_letters
 from services.chassis.dead_letters.crons import crons as dead_letter_crons
 from services.chassis.dead_letters.domain import Desk
+from services.chassis.doorbell import Doorbell
+from services.chassis.isolating import Faults
 from services.chassis.outbox_lag import measure_lag
-from services.chassis.relay import Doorbell, Relay
+from services.chassis.relay import Relay
 from services.chassis.serving import PortTaken, listen, serve
 from services.chassis.settings import Settings
 from services.chassis.topics import used_by
@@ -115,8 +117,10 @@ class Process:
         self.consuming = asyncio.Event()
         self.stalled = asyncio.Event()
         self.drained = asyncio.Event()
+        self.faults = Faults()
         self.serves, self.works = role in ("api", "all"), role in ("worker", "all")
         self.relays = self.works and settings.outbox_relay
+        self.tidies = self.works and not settings.outbox_relay
 
     async def run(self) -> int:
         """Until SIGTERM, or until a part fails for good. The exit code: 0, or 1 when a part failed or did not drain in time."""
@@ -159,14 +163,15 @@ class Process:
         }
         if self.settings.outbox_relay:
             checks["outbox"] = health.outbox_check(database)
-        return checks | ({"consumers": health.consumers_check(self.consuming)} if self.works else {})
+        return checks | ({"consumers": health.consumers_check(self.consuming, self.faults)} if self.works else {})
 
     def _work(self, chassis: Chassis, service: Service) -> Iterator[Part]:
         if self.works:
             events = self.stopping, self.consuming, self.stalled
-            yield consume(self.settings, service.consumers, chassis.unit_of_work, *events)
+            yield consume(self.settings, service.consumers, chassis.unit_of_work, *events, self.faults)
             desk = Desk(self.settings.service, service.consumers.by_type, relays=self.settings.outbox_relay)
-            for cron in (*service.crons, *dead_letter_crons(desk)):
+            tidying = (outbox_tidying.CRON,) if self.tidies else ()
+            for cron in (*service.crons, *dead_letter_crons(desk), *tidying):
                 yield cron.keep(chassis.unit_of_work, self.stopping)
 
     def _relay(self) -> list[Part]:

@@ -25,7 +25,7 @@ class Settings(KafkaSettings):
     """`postgresql://role:password@host:port/database`"""
     database_pool_size: int = Field(default=10, ge=2, le=100)
     outbox_relay: bool = True
-    """Off where Debezium carries the outbox (`deploy/debezium/`): then workers run no relay, and do not measure its lag."""
+    """Off where Debezium carries the outbox (`deploy/debezium/`): then workers run no relay, measure no lag, and tidy up behind it."""
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8000, ge=1, le=65535)
     public_url: str = "http://127.0.0.1:8000"

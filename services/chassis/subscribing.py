@@ -9,26 +9,19 @@ import asyncio
 import dataclasses
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeAlias
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import (
-    ConsumerStoppedError,
-    CorruptRecordException,
-    GroupAuthorizationFailedError,
-    IllegalStateError,
-    KafkaError,
-    TopicAuthorizationFailedError,
-    UnsupportedCodecError,
-)
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.security import BaseSecurity, SASLScram256, SASLScram512
 
 from services.chassis.crash_points import reach
+from services.chassis.isolating import Faults, isolate
 from services.chassis.waiting import happens
 
 log = structlog.get_logger()
@@ -85,13 +78,14 @@ class Subscription:
         handle_batch: HandleBatch,
         *,
         stopping: asyncio.Event,
+        faults: Faults,
         max_records: int,
         delay: timedelta | None = None,
     ) -> None:
         """`delay` makes it a retry tier: a record is handled once it has lain in its topic for that long, never before."""
         self._handle = handle_batch if delay is None else self._when_due(handle_batch, delay.total_seconds())
         self.group, self.topics = group, topics
-        self._stopping = stopping
+        self._stopping, self._faults = stopping, faults
         self._began: float | None = None
         self._ended = time.monotonic()
         self._seen: object = None
@@ -156,11 +150,15 @@ class Subscription:
     async def drain(self) -> None:
         await self.subscriber.lock.wait_release(DRAIN_SECONDS)
 
+    def forget_faults(self, partitions: Iterable[TopicPartition]) -> None:
+        """Of partitions that come or go: aiokafka pauses none across a rebalance, so who reads one next finds its fault anew."""
+        self._faults.forget(self.group, partitions)
+
     def guard(self) -> None:
         """FastStream makes a new consumer at each start; each is guarded once."""
         if self.consumer is not None and self._seen is not self.consumer:
             self._seen = self.consumer
-            _isolate(self.consumer)
+            isolate(self.consumer, partial(self._faults.add, self.group))
             _announce_commits(self.consumer)
 
 
@@ -199,44 +197,11 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         if revoked:
             await self._subscription.drain()
+        self._subscription.forget_faults(revoked)
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        del assigned
+        self._subscription.forget_faults(assigned)
         self._subscription.guard()
-
-
-def _isolate(consumer: AIOKafkaConsumer) -> None:
-    """A record that aiokafka itself cannot decode costs none of its neighbours.
-
-    `getmany` drops what it had drained from healthy partitions when one record of another raises, with their positions advanced:
-    the next commit would lose them. So the positions are put back, and the partition at fault is found and paused.
-    """
-    getmany = consumer.getmany
-
-    async def safe(*partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None) -> Any:
-        positions: dict[TopicPartition, int] = {}
-        try:
-            positions = {partition: await consumer.position(partition) for partition in consumer.assignment()}
-            return await getmany(*partitions, timeout_ms=timeout_ms, max_records=max_records)
-        except (ConsumerStoppedError, IllegalStateError):
-            raise
-        except Exception as error:
-            for partition, offset in positions.items():
-                if partition in consumer.assignment():
-                    consumer.seek(partition, offset)
-            _tell_of_refusal(error)
-            if not _undecodable(error):
-                raise  # trouble with the group or the broker: FastStream logs it and waits 5 s
-            await _pause_at_fault(consumer, getmany, positions)
-            return {}
-
-    consumer.getmany = safe
-
-
-def _tell_of_refusal(error: Exception) -> None:
-    """FastStream goes on asking; a person must grant the right."""
-    if isinstance(error, TopicAuthorizationFailedError | GroupAuthorizationFailedError):
-        log.error("the broker refuses this consumer: see `courtside topics acls`", error=str(error))
 
 
 def _announce_commits(consumer: AIOKafkaConsumer) -> None:
@@ -248,24 +213,3 @@ def _announce_commits(consumer: AIOKafkaConsumer) -> None:
         reach("offsets.committed")
 
     consumer.commit = announced
-
-
-async def _pause_at_fault(consumer: AIOKafkaConsumer, getmany: Any, positions: dict[TopicPartition, int]) -> None:
-    for partition, offset in positions.items():
-        if partition not in consumer.assignment() or partition in consumer.paused():
-            continue
-        try:
-            await getmany(partition, timeout_ms=1000)
-        except Exception as error:
-            if not _undecodable(error):
-                raise
-            consumer.pause(partition)
-            log.exception(
-                "partition paused at a record that cannot be decoded", partition=str(partition), offset=offset
-            )
-        if partition in consumer.assignment():
-            consumer.seek(partition, offset)
-
-
-def _undecodable(error: Exception) -> bool:
-    return not isinstance(error, KafkaError) or isinstance(error, CorruptRecordException | UnsupportedCodecError)

@@ -54,7 +54,7 @@ async def _configs(admin: AIOKafkaAdminClient, names: Collection[str]) -> dict[s
 
 
 def shortcomings(topic: Topic, found: Found | None) -> Iterator[str]:
-    """What keeps a service from working on it. How long records are kept, and on how many brokers, is the operator's choice."""
+    """What keeps a service from working on it, or takes records away that a promise rests on. More than is asked for is welcome."""
     if found is None:
         yield "is not there, or this user may not see it"
         return
@@ -65,3 +65,22 @@ def shortcomings(topic: Topic, found: Found | None) -> Iterator[str]:
             yield f"has {setting}={found.configs[setting]}, not {topic.configs[setting]}"
     if (most := int(found.configs["max.message.bytes"])) < topic.max_message_bytes:
         yield f"takes {most} bytes, not {topic.max_message_bytes}"
+    kept, wanted = (configs["retention.ms"] for configs in (found.configs, topic.configs))
+    if topic.cleanup == "delete" and retention_ms(kept) < retention_ms(wanted):
+        yield f"keeps records for {kept} ms, not {'ever' if wanted == '-1' else f'{wanted} ms'}"
+
+
+def weaknesses(found: Found, insync: int | None) -> Iterator[str]:
+    """What a service can work with, and an operator should know. `insync` is the setting; all replicas but one when not given."""
+    wanted, enough = insync or all_but_one(found.replicas), int(found.configs["min.insync.replicas"])
+    if enough < wanted:
+        yield f"takes a record for written when {enough} of {found.replicas} brokers have it, not {wanted}"
+
+
+def all_but_one(replicas: int) -> int:
+    """So that one broker may be away, and none that comes back late has what nobody else has."""
+    return max(1, replicas - 1)
+
+
+def retention_ms(written: str) -> float:
+    return float("inf") if written == "-1" else int(written)

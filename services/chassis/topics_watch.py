@@ -13,7 +13,7 @@ from courtside_contracts.topics import Topic
 from services.chassis.health import Degraded
 from services.chassis.kafka import client, refusal
 from services.chassis.settings import Settings
-from services.chassis.topics import Found, describe, shortcomings
+from services.chassis.topics import Found, describe, shortcomings, weaknesses
 
 log = structlog.get_logger()
 
@@ -42,7 +42,7 @@ class TopicsWatch:
         self._trouble: Exception | None = WrongTopics("the topics have not been looked at yet")
 
     async def verdict(self) -> str:
-        """Raises `WrongTopics` or `BrokerRefuses`, and `Degraded` when the broker is away."""
+        """Raises `WrongTopics` or `BrokerRefuses`, and `Degraded` when the broker is away or keeps records less safely than it should."""
         if self._trouble:
             raise self._trouble.with_traceback(None)  # or each probe would lengthen it
         return f"{len(self._topics)} topics are as they must be"
@@ -69,7 +69,11 @@ class TopicsWatch:
         wrong = [
             f"{name} {what}" for name, topic in self._topics.items() for what in shortcomings(topic, found.get(name))
         ]
-        return WrongTopics(f"{'; '.join(wrong)}. {REMEDY}") if wrong else None
+        if wrong:
+            return WrongTopics(f"{'; '.join(wrong)}. {REMEDY}")
+        insync = self._settings.min_insync_replicas
+        weak = [f"{name} {what}" for name in self._topics for what in weaknesses(found[name], insync)]
+        return Degraded(f"{'; '.join(weak)}. {REMEDY}") if weak else None
 
     async def _describe(self) -> dict[str, Found]:
         admin = AIOKafkaAdminClient(**client(self._settings), client_id=f"{self._settings.service}-topics")

@@ -11,9 +11,11 @@ import structlog
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
-from services.chassis.consuming import LANES, Consumers, Pipeline
+from services.chassis.consuming import LANES, Consumers
 from services.chassis.dead_letters import consumers as desk
+from services.chassis.isolating import Faults
 from services.chassis.kafka import client
+from services.chassis.pipeline import Pipeline
 from services.chassis.retrying import Ladder
 from services.chassis.settings import Settings
 from services.chassis.subscribing import Subscription, make_broker
@@ -35,6 +37,7 @@ async def consume(
     stopping: asyncio.Event,
     started: asyncio.Event,
     stalled: asyncio.Event,
+    faults: Faults | None = None,
 ) -> None:
     """Start when the broker answers, then work until told to stop; what runs by then is finished and committed.
 
@@ -42,24 +45,25 @@ async def consume(
     """
     if not consumers.topics:
         await stopping.wait()
+    faults = faults or Faults()
     ladder = Ladder(settings.service).with_delays(settings.retry_delays)
     while not stopping.is_set():
         pipeline = Pipeline(settings, consumers, unit_of_work, ladder)
         broker = make_broker(client(settings), settings.service)
-        subscriptions = _subscribe(broker, settings, consumers, pipeline, ladder, stopping)
-        subscriptions.append(_mirror(broker, settings, unit_of_work, ladder, stopping))
+        subscriptions = _subscribe(broker, settings, consumers, pipeline, ladder, stopping, faults)
+        subscriptions.append(_mirror(broker, settings, unit_of_work, ladder, stopping, faults))
         try:
-            await pipeline.start()
+            await pipeline.forwarder.start()
             await broker.start()
         except KafkaError as error:
             log.warning("consumers wait for the broker", error=type(error).__name__)
             await happens(stopping, RESTART_SECONDS)
         else:
             started.set()
-            await _first(stopping.wait(), pipeline.cannot_go_on(), watch(settings, subscriptions, stalled))
+            await _first(stopping.wait(), pipeline.forwarder.cannot_go_on(), watch(settings, subscriptions, stalled))
         finally:
             await broker.stop()
-            await pipeline.stop()
+            await pipeline.forwarder.stop()
 
 
 async def _first(*ways_to_end: Coroutine[Any, Any, object]) -> None:
@@ -82,11 +86,12 @@ def _subscribe(
     pipeline: Pipeline,
     ladder: Ladder,
     stopping: asyncio.Event,
+    faults: Faults,
 ) -> list[Subscription]:
     """The main topics in one group, those of projections in a second, those that are paced in a third, and each tier in one of its own:
     their rebalances keep apart.
     """
-    subscribe = partial(Subscription, broker, handle_batch=pipeline.handle_batch, stopping=stopping)
+    subscribe = partial(Subscription, broker, handle_batch=pipeline.handle_batch, stopping=stopping, faults=faults)
     prefix, group = settings.topic_prefix, settings.topic_prefix + settings.service
     groups = {
         group: consumers.main_topics,
@@ -117,8 +122,11 @@ def _mirror(
     unit_of_work: UnitOfWorkFactory,
     ladder: Ladder,
     stopping: asyncio.Event,
+    faults: Faults,
 ) -> Subscription:
     """The service's dead letters into its database: in a group of its own too, named like the topic."""
     name = settings.topic_prefix + ladder.dead_letters
     mirror = desk.Mirror(unit_of_work, settings.topic_prefix)
-    return Subscription(broker, [name], name, mirror.handle_batch, stopping=stopping, max_records=desk.BATCH)
+    return Subscription(
+        broker, [name], name, mirror.handle_batch, stopping=stopping, faults=faults, max_records=desk.BATCH
+    )

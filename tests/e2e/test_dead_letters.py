@@ -84,6 +84,8 @@ async def test_an_operator_finds_redrives_and_discards_a_dead_letter(system: Sys
     assert again["predecessor_id"] == letter["id"]
     code, output, _ = await desk(system, "discard", again["id"], "-s", "booking", *BECAUSE)
     assert (code, output.strip()) == (0, f"{again['id']} is discarded.")
+    code, _, errors = await desk(system, "reopen", again["id"], "-s", "booking", *BECAUSE)
+    assert (code, errors) == (2, "courtside: This dead letter is discarded. (dead-letter-not-redriven)\n")
 
 
 async def test_what_the_desk_refuses_is_one_line_and_exit_code_2(system: System) -> None:

@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 
+from services.chassis.lag import Admin
 from tests.e2e.conftest import System, finished, running
 from tests.stack import TestStack
 
@@ -24,8 +24,8 @@ Offsets: TypeAlias = dict[str, dict[TopicPartition, int]]
 
 
 @asynccontextmanager
-async def administering(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+async def administering(bootstrap: str) -> AsyncIterator[Admin]:
+    admin = Admin(bootstrap_servers=bootstrap)
     await admin.start()
     try:
         yield admin
@@ -33,22 +33,38 @@ async def administering(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
         await admin.close()
 
 
-async def committed(admin: AIOKafkaAdminClient, groups: list[str]) -> Offsets:
+async def committed(admin: Admin, groups: list[str]) -> Offsets:
     """Where each group that had records is, in the partitions that had them."""
-    told = {group: await admin.list_consumer_group_offsets(group) for group in groups}
+    told = {group: await admin.committed(group) for group in groups}
     read = {
-        group: {place: found.offset for place, found in offsets.items() if found.offset > 0}
-        for group, offsets in told.items()
+        group: {place: offset for place, offset in offsets.items() if offset > 0} for group, offsets in told.items()
     }
     return {group: places for group, places in read.items() if places}
 
 
-async def caught_up(admin: AIOKafkaAdminClient, groups: list[str], bootstrap: str) -> bool:
-    """Every group has read all there is: a commit of ours names all partitions that a member has."""
-    offsets = (await committed(admin, groups)).values()
+async def groups_of(admin: Admin, prefix: str) -> list[str]:
+    return [name for name, *_ in await admin.list_consumer_groups() if name.startswith(prefix)]
+
+
+async def all_have_joined(admin: Admin, prefix: str, topics: list[str]) -> bool:
+    """Each service has a group of its own name, and one for each of its retry tiers and its dead letters, named like the topic."""
+    own = {topic for topic in topics if ".retry." in topic or topic.endswith(".dlt")}
+    return own | {prefix + service for service in SERVICES} <= set(await groups_of(admin, prefix))
+
+
+async def caught_up(admin: Admin, groups: list[str], bootstrap: str) -> bool:
+    """Every group has read all there is, in every partition of the topics that its members have: also where it has committed nothing."""
     async with AIOKafkaConsumer(bootstrap_servers=bootstrap) as consumer:
-        ends = await consumer.end_offsets([place for places in offsets for place in places])
-    return all(ends[place] == offset for places in offsets for place, offset in places.items())
+        return all([await has_read_all(admin, consumer, group) for group in groups])
+
+
+async def has_read_all(admin: Admin, consumer: AIOKafkaConsumer, group: str) -> bool:
+    """Not while it has no members, or they do not have all partitions between them: then nobody knows what it reads."""
+    assigned, offsets = await admin.read_partitions(group), await admin.committed(group)
+    described = await admin.describe_topics(sorted({place.topic for place in assigned})) if assigned else []
+    every = {TopicPartition(topic["topic"], each["partition"]) for topic in described for each in topic["partitions"]}
+    ends = await consumer.end_offsets(list(assigned))
+    return bool(assigned) and assigned == every and all(offsets.get(place, 0) == end for place, end in ends.items())
 
 
 async def at_rest(system: System) -> bool:
@@ -74,7 +90,7 @@ async def connected(system: System, service: str) -> AsyncIterator[asyncpg.Conne
         await connection.close()
 
 
-async def are_back(admin: AIOKafkaAdminClient, were: Offsets) -> bool:
+async def are_back(admin: Admin, were: Offsets) -> bool:
     return await committed(admin, list(were)) == were
 
 
@@ -129,9 +145,10 @@ async def test_offsets_that_are_set_back_to_zero_have_no_new_effect(untouched: S
     await finished(await system.demo("--count", "5", "--concurrency", "5"))
     bootstrap, prefix = system.stack.bootstrap, system.stack.installation.topic_prefix
     async with administering(bootstrap) as admin:
-        groups = [name for name, *_ in await admin.list_consumer_groups() if name.startswith(prefix)]
         topics = [name for name in await admin.list_topics() if name.startswith(prefix)]
         await until(lambda: at_rest(system))
+        await until(lambda: all_have_joined(admin, prefix, topics))
+        groups = await groups_of(admin, prefix)
         await until(lambda: caught_up(admin, groups, bootstrap))
         await asyncio.gather(*(system.stack.stop(service) for service in SERVICES))
         before, were = await everything(system, topics), await committed(admin, groups)

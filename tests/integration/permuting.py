@@ -13,7 +13,8 @@ from aiokafka import ConsumerRecord
 from structlog.testing import capture_logs
 
 from courtside_contracts.envelope import Envelope, Event
-from services.chassis.consuming import Consumers, Pipeline
+from services.chassis.consuming import Consumers
+from services.chassis.pipeline import Pipeline
 from services.chassis.retrying import Ladder
 from services.chassis.settings import Settings
 from services.chassis.subscribing import Record
@@ -62,7 +63,7 @@ class Player:
     def __init__(self, settings: Settings, consumers: Consumers, unit_of_work: UnitOfWorkFactory) -> None:
         self._tiers = Tiers()
         self._pipeline = Pipeline(settings, consumers, unit_of_work, Ladder(settings.service))
-        self._pipeline._forwarder = self._tiers
+        self._pipeline.forwarder.producer = self._tiers
 
     async def play(self, records: Iterable[Record]) -> None:
         played = list(records)

@@ -16,6 +16,7 @@ from services.booking.bookings.domain import Booking
 from services.booking.calendars import mutations as calendars
 from services.booking.users.domain import HasActiveBookings, UserErased
 from services.booking.users.tables import users, venue_staff
+from services.chassis.dead_letters import erasure as dead_letters
 from services.chassis.unit_of_work import UnitOfWork
 
 
@@ -34,6 +35,7 @@ async def erase(work: UnitOfWork, user_id: UUID) -> None:
     await work.session.execute(delete(venue_staff).where(venue_staff.c.user_id == user_id))
     nobody = {"email": None, "name": None, "locale": None, "role": "player", "erased_at": work.now}
     await work.session.execute(update(users).where(users.c.id == user_id).values(**nobody, version=users.c.version + 1))
+    await dead_letters.forget(work, str(user_id))
     work.publish_tombstone(UserProfile, str(user_id))
 
 

@@ -19,6 +19,7 @@ from services.chassis.dead_letters.dependencies import PREFIX, BecauseIn, Chassi
 from services.chassis.dead_letters.domain import DeadLetterNotFound, Decision, Desk
 from services.chassis.dead_letters.listing import Filters, GroupFilters, Name
 from services.chassis.idempotency import Answer, IdempotencyKeyReused
+from services.chassis.outbox import RelayOff
 from services.chassis.problems import Problem, TooManyRequests, responses
 from services.chassis.unit_of_work import UnitOfWork
 
@@ -99,6 +100,16 @@ async def discard_dead_letter(dead_letter_id: UUID, body: BecauseIn, decider: De
     return await decider.once(body, change)
 
 
+async def reopen_dead_letter(dead_letter_id: UUID, body: BecauseIn, decider: DeciderOf, desk: DeskOf) -> Response:
+    """Take one up again that was redriven and not heard of for longer than the whole ladder of retries."""
+
+    async def change(work: UnitOfWork, decision: Decision) -> Answer:
+        await mutations.reopen(work, dead_letter_id, decision)
+        return await _answer(work, desk, dead_letter_id, 200)
+
+    return await decider.once(body, change)
+
+
 async def _answer(work: UnitOfWork, desk: Desk, letter_id: UUID, status: int) -> Answer:
     row = await queries.find(work.session, letter_id)
     assert row is not None, "it is locked by this transaction"
@@ -112,12 +123,14 @@ SENT = (
     DeadLetterNotFound,
     domain.DeadLetterDecided,
     IdempotencyKeyReused,
-    domain.RelayOff,
+    RelayOff,
     domain.TypeNotHandled,
     domain.TooLargeToSend,
+    domain.ValueErased,
 )
-REDRIVEN, EDITED = responses(*SENT), responses(*SENT, domain.EventNotValid)
-STARTED = responses(domain.NothingToRedrive, domain.RedriveUnderWay, domain.RelayOff, IdempotencyKeyReused)
+REDRIVEN, EDITED = responses(*SENT, domain.NeitherKeyNorValue), responses(*SENT, domain.EventNotValid)
+REOPENED = responses(DeadLetterNotFound, domain.DeadLetterNotRedriven, domain.StillOnItsWay, IdempotencyKeyReused)
+STARTED = responses(domain.NothingToRedrive, domain.RedriveUnderWay, RelayOff, IdempotencyKeyReused)
 FOUND = responses(domain.RedriveNotFound)
 HALTED = responses(domain.RedriveNotFound, domain.RedriveEnded, IdempotencyKeyReused)
 
@@ -141,4 +154,5 @@ def router(admin: Callable[..., Awaitable[None]] = auth.admin, *refusals: type[P
     post(f"{LETTER}/redrive", response_model=one, status_code=202, responses=REDRIVEN)(redrive_dead_letter)
     post(f"{LETTER}/edit", response_model=one, status_code=202, responses=EDITED)(edit_dead_letter)
     post(f"{LETTER}/discard", response_model=one, responses=DISCARDED)(discard_dead_letter)
+    post(f"{LETTER}/reopen", response_model=one, responses=REOPENED)(reopen_dead_letter)
     return routes

@@ -11,7 +11,7 @@ from prometheus_client import Gauge
 
 from services.chassis.crons import Cron
 from services.chassis.database import Database, NoDatabase
-from services.chassis.dead_letters import mutations, redriving
+from services.chassis.dead_letters import erasure, mutations, redriving
 from services.chassis.dead_letters.domain import Desk
 
 log = structlog.get_logger()
@@ -37,6 +37,7 @@ def crons(desk: Desk) -> tuple[Cron, ...]:
             "redrive dead letters", timedelta(seconds=1), redriving.BATCH, lambda work: redriving.carry_on(work, desk)
         ),
         Cron("purge dead letters", timedelta(hours=1), mutations.PURGE_BATCH, mutations.purge),
+        Cron("purge erased keys", timedelta(hours=1), erasure.PURGE_BATCH, erasure.purge),
     )
 
 

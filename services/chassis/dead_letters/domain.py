@@ -1,28 +1,34 @@
 """What a dead letter is, and what goes out when somebody decides about it. Pure: bytes in, bytes out.
 
 open ──redrive, edit──► redriven ──its event is in the inbox──► settled
-  │                        └──────it is back here─────────────► died_again, and a new letter is open
-  └──discard──► discarded
+  ▲ │                      ├──────it is back here─────────────► died_again, and a new letter is open
+  │ └──discard──► discarded│
+  └──────────reopen────────┘ when it was not heard of for longer than the whole ladder
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
 from courtside_contracts.envelope import CONTENT_TYPE, SPEC_VERSION, Envelope, Event, MalformedEnvelope, rfc3339
 from services.chassis import problems
-from services.chassis.retrying import Ladder, first_headers
+from services.chassis.outbox import RelayOff
+from services.chassis.retrying import KEY_WAS_NULL, OMITTED, REDRIVE_COUNT, REDRIVEN_FROM, Ladder, first_headers
 from services.chassis.verbatim import RawHeaders, Verbatim
 
 State = Literal["open", "redriven", "settled", "died_again", "discarded"]
+Missing = Literal["omitted", "erased"]
+"""Why a value is not there that the record had: too large for the topic, or its subject asked to be forgotten."""
 
 CANARY = 10
 """Of a group, so many go first; the rest follows when all of them ended well."""
-REDRIVEN_FROM, REDRIVE_COUNT, CAUSATION_ID = "x-redriven-from", "x-redrive-count", "ce_causationid"
+CAUSATION_ID = "ce_causationid"
+LOST_AFTER = Ladder("").longest + timedelta(hours=1)
+"""What was redriven has been through the whole ladder by then, or is lost: its topic was deleted, its retention was too short."""
 COUNT_DIGITS_MAX = 6
 """A header that claims more than a million is not ours."""
 
@@ -44,11 +50,23 @@ class EventNotValid(problems.Invalid):
 
 
 class TooLargeToSend(problems.Invalid):
-    """With the headers that a redrive adds, no retry topic takes a record of this size."""
+    """With the headers that a redrive adds, no retry topic takes a record of this size, or its value was left out for its size before."""
 
 
-class RelayOff(problems.Conflict):
-    """Another program carries this service's outbox, and would not send a record as it is: put the relay back first."""
+class ValueErased(problems.Invalid):
+    """Whom it told of has asked to be forgotten, so its value is gone: all that is left is to discard it."""
+
+
+class NeitherKeyNorValue(problems.Invalid):
+    """Nobody can write such a record to Kafka again: edit it, or discard it."""
+
+
+class DeadLetterNotRedriven(problems.Conflict):
+    """Only what was sent again can be lost on its way; `state` says what this one is."""
+
+
+class StillOnItsWay(problems.Conflict):
+    """It may wait in a retry topic until `lost_at`; only then can it be opened again."""
 
 
 class RedriveNotFound(problems.NotFound):
@@ -84,9 +102,7 @@ class Desk:
 
     def require_relay(self) -> None:
         if not self.relays:
-            raise RelayOff(
-                "Debezium carries the outbox at present. See deploy/debezium/README.md on how to switch back."
-            )
+            raise RelayOff
 
     def kind(self, name: str | None) -> type[Event]:
         if name is None or name not in self.types:
@@ -120,6 +136,31 @@ class Letter:
     event_id: str | None
     type: str | None
     state: State
+    missing: Missing | None = None
+    decided_at: datetime | None = None
+
+    def require_not_erased(self) -> None:
+        if self.missing == "erased":
+            raise ValueErased("Its value was erased with the user whom it told of.")
+
+    def require_whole(self) -> None:
+        """All that Kafka needs to carry it again as it was."""
+        self.require_not_erased()
+        if self.missing:
+            raise TooLargeToSend(
+                "It was too large for the topic of dead letters, so its value was left out. Find it at its topic, "
+                "partition and offset, and edit or discard this letter."
+            )
+        if self.key is None and self.value is None:
+            raise NeitherKeyNorValue("It has neither key nor value.")
+
+    def require_lost(self, now: datetime) -> None:
+        """It was redriven, and neither took effect nor came back for longer than it can be under way."""
+        if self.state != "redriven" or self.decided_at is None:
+            raise DeadLetterNotRedriven(f"This dead letter is {self.state.replace('_', ' ')}.", state=self.state)
+        lost_at = self.decided_at + LOST_AFTER
+        if now < lost_at:
+            raise StillOnItsWay("It may still be waiting for its next try.", lost_at=lost_at.isoformat())
 
 
 def redriven(letter: Letter) -> Verbatim:
@@ -127,7 +168,7 @@ def redriven(letter: Letter) -> Verbatim:
     count = first_headers(letter.headers).get(REDRIVE_COUNT, b"")
     number = int(count) if count.isdigit() and len(count) < COUNT_DIGITS_MAX else 0
     ours = {REDRIVEN_FROM: str(letter.id).encode(), REDRIVE_COUNT: str(number + 1).encode()}
-    dropped = {"x-attempt", *ours}
+    dropped = {"x-attempt", KEY_WAS_NULL, *OMITTED, *ours}
     kept = tuple(header for header in letter.headers if header[0] not in dropped)
     return Verbatim(letter.key, (*kept, *ours.items()))
 

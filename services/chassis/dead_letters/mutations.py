@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from uuid_utils.compat import uuid7
 
 from courtside_contracts.envelope import Event
-from services.chassis.dead_letters import queries
+from services.chassis.dead_letters import erasure, queries
 from services.chassis.dead_letters.domain import (
     DeadLetterDecided,
     DeadLetterNotFound,
@@ -35,12 +35,14 @@ from services.chassis.verbatim import Verbatim
 KEPT = timedelta(days=120)
 """After the decision. Longer than the topic keeps the record (90 days), or a reset of the mirror would bring it back as new."""
 PURGE_BATCH = SETTLE_BATCH = 500
+ENDED = ("settled", "died_again", "discarded")
 
-columns = dead_letters.c
+columns, actions = dead_letters.c, dead_letter_actions.c
 
 
 async def mirror(work: UnitOfWork, rows: Sequence[dict[str, Any]]) -> None:
     """Add those that are not there yet. One that was redriven from here is linked with the letter it was, which so has died again."""
+    await erasure.forget_those_known(work, rows)
     sent = await _sent(work, {row["predecessor_id"] for row in rows} - {None})
     for row in rows:
         # The claim of a header counts only if we did send that event from that letter.
@@ -60,6 +62,7 @@ async def _sent(work: UnitOfWork, ids: set[UUID]) -> Mapping[UUID, tuple[str | N
 async def redrive(work: UnitOfWork, desk: Desk, letter_id: UUID, decision: Decision) -> None:
     """The record goes to the outbox in one commit with the mark on its row: a crash loses nothing, and a second request finds the mark."""
     letter = await _open(work, letter_id)
+    letter.require_whole()
     desk.require_handled(letter)
     await send(work, desk, letter, redriven(letter), letter.event_id)
     await note(work, "redrive", decision, [letter.id])
@@ -70,6 +73,7 @@ async def edit(
 ) -> None:
     """A new event in its place, under a new id that names the old one as its cause. The type stays if none is given."""
     letter = await _open(work, letter_id)
+    letter.require_not_erased()
     kind = desk.kind(type_name or letter.type)
     body, event_id = _validated(kind, value), str(uuid7())
     await send(work, desk, letter, edited(letter, kind, event_id, work.now), event_id, body=body)
@@ -81,6 +85,15 @@ async def discard(work: UnitOfWork, letter_id: UUID, decision: Decision) -> None
     letter = await _open(work, letter_id)
     await _decide(work, [letter.id], state="discarded")
     await note(work, "discard", decision, [letter.id])
+
+
+async def reopen(work: UnitOfWork, letter_id: UUID, decision: Decision) -> None:
+    """For what was redriven and never heard of again. Should it come back all the same, the inbox keeps its effect to one."""
+    letter = await _lock(work, letter_id)
+    letter.require_lost(work.now)
+    again = update(dead_letters).where(columns.id == letter_id)
+    await work.session.execute(again.values(state="open", decided_at=None, sent_as=None))
+    await note(work, "reopen", decision, [letter_id])
 
 
 async def send(
@@ -144,21 +157,29 @@ async def settle(work: UnitOfWork, group: str) -> int:
 
 
 async def purge(work: UnitOfWork) -> int:
-    """One batch of those that were decided long ago. What is open stays until somebody decides: it is an event without its effect."""
-    old = select(columns.id).where(columns.decided_at < work.now - KEPT).limit(PURGE_BATCH)
+    """One batch of those that ended long ago, with what their edits sent. What has not had its effect stays, open or redriven."""
+    old = select(columns.id).where(columns.decided_at < work.now - KEPT, columns.state.in_(ENDED)).limit(PURGE_BATCH)
     gone = delete(dead_letters).where(columns.id.in_(old.with_for_update(skip_locked=True)))
-    return len((await work.session.execute(gone.returning(columns.id))).all())
+    ids = (await work.session.scalars(gone.returning(columns.id))).all()
+    edits = update(dead_letter_actions).where(actions.dead_letter_ids.overlap(ids), actions.value.is_not(None))
+    await work.session.execute(edits.values(value=None))
+    return len(ids)
 
 
 async def _decide(work: UnitOfWork, ids: Sequence[UUID], **values: Any) -> None:
     await work.session.execute(update(dead_letters).where(columns.id.in_(ids)).values(decided_at=work.now, **values))
 
 
-async def _open(work: UnitOfWork, letter_id: UUID) -> Letter:
-    """Locked, so that of two who decide at once the second finds it decided."""
+async def _lock(work: UnitOfWork, letter_id: UUID) -> Letter:
+    """So that of two who decide at once the second finds it decided."""
     letter = await queries.lock(work.session, letter_id)
     if letter is None:
         raise DeadLetterNotFound("There is no such dead letter.", dead_letter_id=str(letter_id))
+    return letter
+
+
+async def _open(work: UnitOfWork, letter_id: UUID) -> Letter:
+    letter = await _lock(work, letter_id)
     if letter.state != "open":
         successor = await queries.successor_of(work.session, letter_id)
         raise DeadLetterDecided(

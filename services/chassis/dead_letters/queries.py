@@ -14,7 +14,10 @@ from services.chassis.verbatim import unpack
 columns = dead_letters.c
 SHOWN = [column for column in columns if column.name not in ("value", "headers", "mirrored_at")]
 """Of a list: a page of bodies could be a hundred megabytes."""
-LETTER = (columns.id, columns.key, columns.value, columns.headers, columns.event_id, columns.type, columns.state)
+LETTER = (
+    *(columns.id, columns.key, columns.value, columns.headers, columns.event_id, columns.type, columns.state),
+    *(columns.missing, columns.decided_at),
+)
 GROUPS_MAX = 100
 HISTORY_MAX = 100
 
@@ -67,7 +70,8 @@ async def lock(session: AsyncSession, letter_id: UUID) -> Letter | None:
 
 
 def letter_of(row: AnyRow) -> Letter:
-    return Letter(row.id, row.key, row.value, unpack(row.headers), row.event_id, row.type, row.state)
+    headers = unpack(row.headers)
+    return Letter(row.id, row.key, row.value, headers, row.event_id, row.type, row.state, row.missing, row.decided_at)
 
 
 async def successor_of(session: AsyncSession, letter_id: UUID) -> UUID | None:

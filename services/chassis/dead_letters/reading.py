@@ -9,8 +9,15 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from services.chassis.dead_letters.domain import REDRIVEN_FROM, as_text
-from services.chassis.retrying import ERROR_MAX_CHARS, attempt_of, first_headers
+from services.chassis.dead_letters.domain import as_text
+from services.chassis.retrying import (
+    ERROR_MAX_CHARS,
+    KEY_WAS_NULL,
+    OMITTED,
+    REDRIVEN_FROM,
+    attempt_of,
+    first_headers,
+)
 from services.chassis.subscribing import Record
 from services.chassis.verbatim import Verbatim, pack
 
@@ -30,8 +37,9 @@ def read(record: Record, prefix: str, now: datetime) -> dict[str, Any]:
         "offset": record.offset,
         "died_at": _from_milliseconds(record.timestamp) or now,
         "mirrored_at": now,
-        "key": record.key,
+        "key": _key(record, told),
         "value": record.value,
+        "missing": "omitted" if record.value is None and any(name in told for name in OMITTED) else None,
         "headers": pack(record.headers),
         "size_bytes": Verbatim(record.key, tuple(record.headers)).size_bytes + len(record.value or b""),
         "event_id": _name(told, "ce_id"),
@@ -46,6 +54,11 @@ def read(record: Record, prefix: str, now: datetime) -> dict[str, Any]:
         "predecessor_id": _uuid(_name(told, REDRIVEN_FROM)),
         "state": "open",
     }
+
+
+def _key(record: Record, told: Mapping[str, bytes]) -> bytes | None:
+    stands_for_null = not record.key and record.value is None and KEY_WAS_NULL in told
+    return None if stands_for_null else record.key
 
 
 def _name(told: Mapping[str, bytes], header: str) -> str | None:

@@ -1,7 +1,7 @@
 """A group that is redriven: ten first, and the rest once all ten ended well.
 
 canary ──each of the ten is in the inbox──► rest ──all sent──► sent
-  └──one of them is back in the dead letters, or a person says so──► halted
+  └──one of them is back in the dead letters, or was opened again, or a person says so──► halted
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ async def _may_go_on(work: UnitOfWork, redrive: AnyRow) -> bool:
     if redrive.state == "rest":
         return True
     outcomes = await queries.outcomes(work.session, redrive.id)
-    if outcomes.get("died_again"):
+    if outcomes.get("died_again") or outcomes.get("open"):
         await _change(work, redrive.id, **_ended(work, "halted"))
         return False
     return not outcomes.get("redriven")
@@ -120,10 +120,12 @@ async def _send(
 
 
 def _meant(desk: Desk, selection: Selection, by: datetime) -> ColumnElement[bool]:
-    """Open, there by then, small enough to be sent, and of a type that is handled, or none that can be read."""
+    """Open, there by then, whole, small enough to be sent, and of a type that is handled, or none that can be read."""
     return and_(
         columns.state == "open",
         columns.mirrored_at <= by,
+        columns.missing.is_(None),
+        or_(columns.key.is_not(None), columns.value.is_not(None)),
         columns.size_bytes <= VERBATIM_MAX_BYTES - ADDED_MAX_BYTES,
         or_(columns.type.is_(None), columns.type.in_(list(desk.types))),
         *selection.conditions(),

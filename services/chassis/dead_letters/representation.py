@@ -11,7 +11,7 @@ from uuid import UUID
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.chassis.dead_letters.domain import CANARY, State, as_text
+from services.chassis.dead_letters.domain import CANARY, Missing, State, as_text
 from services.chassis.dead_letters.tables import AnyRow
 from services.chassis.verbatim import unpack
 
@@ -61,6 +61,9 @@ class DeadLetterOut(BaseModel):
     first_failure_at: datetime | None
     died_at: datetime
     size_bytes: int
+    missing: Missing | None = Field(
+        description="Why its value is not here: too large for the topic (`x-value-omitted` has its size), or erased with its user"
+    )
     predecessor_id: UUID | None = Field(description="The letter that was redriven and came back as this one")
     sent_as: str | None
     decided_at: datetime | None
@@ -72,7 +75,7 @@ class ActionOut(BaseModel):
 
     model_config = ConfigDict(title="DeadLetterAction")
 
-    action: Literal["redrive", "edit", "discard", "halt"]
+    action: Literal["redrive", "edit", "discard", "reopen", "halt"]
     actor_id: UUID
     reason: str
     at: datetime

@@ -21,7 +21,7 @@ from services.booking.venues.queries import Catalogue
 from services.chassis import http, migrations
 from services.chassis.clock import DatabaseClock
 from services.chassis.database import Database
-from services.chassis.relay import Doorbell
+from services.chassis.doorbell import Doorbell
 from services.chassis.service import Chassis
 from services.chassis.unit_of_work import UnitOfWorkFactory
 

@@ -28,7 +28,7 @@ from services.chassis import http
 from services.chassis.auth import TokenVerifier
 from services.chassis.clock import DatabaseClock
 from services.chassis.database import Database, StatelessConnection
-from services.chassis.relay import Doorbell
+from services.chassis.doorbell import Doorbell
 from services.chassis.service import Chassis
 from services.chassis.unit_of_work import UnitOfWorkFactory
 from tests.integration.booking.conftest import Club

@@ -252,6 +252,15 @@ async def _discard(scene: Scene) -> Ask:
     return Ask(await _dead_letter(scene) + "/discard", BECAUSE)
 
 
+async def _reopen(scene: Scene) -> Ask:
+    path = await _dead_letter(scene)
+    await scene.club.database.execute(
+        "UPDATE dead_letters SET state = 'redriven', decided_at = now() - interval '7 days' WHERE id = $1::uuid",
+        path.rsplit("/", 1)[1],
+    )
+    return Ask(path + "/reopen", BECAUSE)
+
+
 async def _redrive_group(scene: Scene) -> Ask:
     await scene.club.database.execute(
         "UPDATE dead_letter_redrives SET state = 'halted', running = NULL, ended_at = now() WHERE running"
@@ -310,6 +319,7 @@ ROWS = (
     Row("POST /v1/ops/dead-letters/{dead_letter_id}/redrive", OPERATOR_STARTS, _redrive),
     Row("POST /v1/ops/dead-letters/{dead_letter_id}/edit", OPERATOR_STARTS, _edit),
     Row("POST /v1/ops/dead-letters/{dead_letter_id}/discard", OPERATOR, _discard),
+    Row("POST /v1/ops/dead-letters/{dead_letter_id}/reopen", OPERATOR, _reopen),
     Row("POST /v1/ops/dead-letters/redrives", OPERATOR_STARTS, _redrive_group),
     Row("GET /v1/ops/dead-letters/redrives/{redrive_id}", OPERATOR, _one_redrive),
     Row("POST /v1/ops/dead-letters/redrives/{redrive_id}/halt", OPERATOR, _halt),

@@ -203,6 +203,21 @@ async def test_an_erased_user_leaves_bookings_that_say_no_name(club: Club) -> No
     assert await club.count("outbox", "aggregatetype <> 'user.profiles' AND payload::text LIKE '%example.com%'") == 0
 
 
+async def test_what_died_of_an_erased_user_is_emptied(club: Club) -> None:
+    user_id = await club.sign_in("dead-lettered")
+    await club.database.execute(
+        """
+        INSERT INTO dead_letters (id, topic, partition, "offset", died_at, mirrored_at, key, value, headers, size_bytes, error_class,
+                                  error_message, attempts, state)
+        VALUES ($1::uuid, 'booking.dlt', 9, 1, now(), now(), $2, '{"name": "Ana"', '[]', 2, 'Fatal', '', 1, 'open')
+        """,
+        user_id,
+        str(user_id).encode(),
+    )
+    assert (await club.ask("DELETE", "/v1/me", "dead-lettered")).status_code == 204
+    assert await club.count("dead_letters", f"id = '{user_id}' AND value IS NULL AND missing = 'erased'") == 1
+
+
 async def test_active_bookings_come_before_being_forgotten(club: Club) -> None:
     user_id = await club.sign_in("busy")
     booking_ids = [(await club.hold("busy", *a_free_slot())).json()["id"] for _ in range(2)]

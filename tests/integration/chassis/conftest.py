@@ -21,6 +21,7 @@ from courtside_contracts.topics import BOOKING_EVENTS, USER_PROFILES, Topic, dea
 from services.chassis.clock import DatabaseClock
 from services.chassis.consuming import Consumers, Delivery
 from services.chassis.database import CHASSIS, Database
+from services.chassis.isolating import Faults
 from services.chassis.retrying import Fatal, Transient
 from services.chassis.settings import Settings
 from services.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
@@ -88,6 +89,7 @@ class Bench:
     unit_of_work: UnitOfWorkFactory
     producer: AIOKafkaProducer
     tries: list[tuple[str, int]] = field(default_factory=list)
+    faults: Faults = field(default_factory=Faults)
     broken: bool = True
     """Until somebody mends what events that fail `while broken` need."""
 
@@ -132,7 +134,8 @@ class Bench:
         """A worker that consumes until the block ends, and then drains."""
         worker = Worker()
         events = worker.stopping, worker.started, worker.stalled
-        worker.task = asyncio.create_task(consume(self.settings, self.consumers, self.unit_of_work, *events))
+        work = consume(self.settings, self.consumers, self.unit_of_work, *events, self.faults)
+        worker.task = asyncio.create_task(work)
         try:
             await asyncio.wait_for(worker.started.wait(), GIVE_UP_SECONDS)
             yield worker
@@ -157,8 +160,16 @@ class Bench:
     ) -> ConsumerRecord[bytes, bytes]:
         """To the bookings' topic, or to one that has no prefix yet."""
         to = self.settings.topic_prefix + topic if topic else self.topic
+        if key is None and value is None:
+            return await self._send_nothing(to, headers, partition)
         future = await self.producer.send(to, value, key=key, headers=list(headers), partition=partition)
         return await future
+
+    async def _send_nothing(self, topic: str, headers: Any, partition: int) -> ConsumerRecord[bytes, bytes]:
+        """Kafka takes a record with neither key nor value; it is aiokafka's producer that asks for one of them, and others do not."""
+        await self.producer.partitions_for(topic)
+        spot, accumulator = TopicPartition(topic, partition), self.producer._message_accumulator
+        return await (await accumulator.add_message(spot, None, None, GIVE_UP_SECONDS, headers=list(headers)))
 
     async def bury(self, name: str, event_id: str) -> None:
         """The tombstone of what was known under this name."""

@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from services.chassis.dead_letters import api
 from services.chassis.dead_letters.crons import crons as dead_letter_crons
 from services.chassis.dead_letters.dependencies import PREFIX
 from services.chassis.dead_letters.domain import Desk
-from services.chassis.relay import Doorbell, Relay
+from services.chassis.doorbell import Doorbell
+from services.chassis.relay import Relay
 from services.chassis.service import Chassis
 from tests.integration.chassis.conftest import Bench, Noted, until
 
@@ -102,10 +104,21 @@ class DeskBench:
         )
         return told
 
-    async def die(self, count: int) -> list[dict[str, Any]]:
+    async def die(self, count: int, kind: type[Noted] = Noted) -> list[dict[str, Any]]:
         """So many letters of events that can be handled once the bench is mended."""
-        await self.bench.publish(*(Noted(name="a", number=number, fails="while broken") for number in range(count)))
+        await self.bench.publish(*(kind(name="a", number=number, fails="while broken") for number in range(count)))
         return await self.until_letters(count)
+
+    async def age(self, letter: dict[str, Any], by: timedelta) -> None:
+        """As if it had been decided so long ago."""
+        older = text("UPDATE dead_letters SET decided_at = decided_at - CAST(:by AS interval) WHERE id = :id")
+        async with self.bench.database.engine.begin() as connection:
+            await connection.execute(older, {"by": by, "id": letter["id"]})
+
+    async def forget_outbox(self) -> None:
+        """What was to be sent is lost."""
+        async with self.bench.database.engine.begin() as connection:
+            await connection.execute(text("DELETE FROM outbox"))
 
     async def actions(self) -> list[Any]:
         found = text(

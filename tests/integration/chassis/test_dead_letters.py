@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from prometheus_client import REGISTRY
@@ -21,13 +22,15 @@ from deploy.tokens import user_id
 from services.chassis.dead_letters import mutations, redriving
 from services.chassis.dead_letters.consumers import Mirror
 from services.chassis.dead_letters.crons import count_letters
-from services.chassis.dead_letters.domain import Decision, RelayOff
+from services.chassis.dead_letters.domain import Decision
+from services.chassis.outbox import RelayOff
 from services.chassis.retrying import first_headers
 from services.chassis.subscribing import Record
 from services.chassis.unit_of_work import UnitOfWork
 from tests.integration.chassis.conftest import Bench, Noted, until
 from tests.integration.chassis.desks import BECAUSE, DeskBench, bytes_of
-from tests.integration.chassis.test_poison import GOOD, POISON
+from tests.integration.chassis.test_poison import GOOD, POISON, Written
+from tests.programs import REPOSITORY
 
 pytestmark = pytest.mark.slow
 
@@ -38,8 +41,10 @@ ALL_POISON = {
     "strange headers": (b"\xff\0", b"\xfe\0", list(STRANGE)),
     "a depth that no answer has": (b"[" * 300 + b"]" * 300, b"k", list(GOOD)),
 }
+SENDABLE = {kind: written for kind, written in ALL_POISON.items() if written[:2] != (None, None)}
 AGAIN = {"Idempotency-Key": "again"}
 LETTER_BY_LETTER = {"limit": 1}
+DEBEZIUM = REPOSITORY / "deploy" / "debezium"
 
 
 @pytest.fixture
@@ -48,8 +53,8 @@ async def desk(bench: Bench, tmp_path: Path) -> AsyncIterator[DeskBench]:
         yield opened
 
 
-async def poison(bench: Bench) -> None:
-    for value, key, headers in ALL_POISON.values():
+async def poison(bench: Bench, kinds: Mapping[str, Written] = ALL_POISON) -> None:
+    for value, key, headers in kinds.values():
         await bench.send(value, headers, key=key)
 
 
@@ -75,7 +80,7 @@ async def test_poison_is_listed_and_shown_byte_for_byte(desk: DeskBench) -> None
             assert shown["value"]["data"] == json.loads(record.value or b"")
         else:
             assert bytes_of(shown["value"]) == record.value
-        assert bytes_of(shown["key"]) == record.key
+        assert bytes_of(shown["key"]) == (None if "x-key-was-null" in first_headers(record.headers) else record.key)
         assert headers_of(shown) == list(record.headers)
         assert (letter["topic"], letter["state"], letter["error_class"]) == ("booking.events", "open", "Fatal")
         assert (letter["attempts"], letter["consumer"]) == (1, "payments")
@@ -85,15 +90,15 @@ async def test_poison_is_listed_and_shown_byte_for_byte(desk: DeskBench) -> None
 async def test_redriven_poison_travels_byte_for_byte_and_dies_again_as_a_letter_with_a_history(
     desk: DeskBench,
 ) -> None:
-    await poison(desk.bench)
+    await poison(desk.bench, SENDABLE)
     async with desk.at_work():
-        first = await desk.until_letters(len(ALL_POISON))
+        first = await desk.until_letters(len(SENDABLE))
         for letter in first:
             assert (await desk.ask("POST", f"/{letter['id']}/redrive", BECAUSE)).status_code == 202
-        await desk.until_letters(len(ALL_POISON), state="died_again")
-        again = await desk.until_letters(len(ALL_POISON))
-        dead = await desk.bench.read(desk.bench.dead_letters, 2 * len(ALL_POISON))
-        sent = await desk.bench.read(f"{desk.bench.settings.topic_prefix}payments.retry.5s", len(ALL_POISON))
+        await desk.until_letters(len(SENDABLE), state="died_again")
+        again = await desk.until_letters(len(SENDABLE))
+        dead = await desk.bench.read(desk.bench.dead_letters, 2 * len(SENDABLE))
+        sent = await desk.bench.read(f"{desk.bench.settings.topic_prefix}payments.retry.5s", len(SENDABLE))
     died = {_spot(record): record for record in dead if "x-redriven-from" not in first_headers(record.headers)}
     assert {_spot(record) for record in sent} == died.keys()
     for record in sent:
@@ -137,6 +142,28 @@ async def test_beside_debezium_nothing_is_sent_as_it_is(desk: DeskBench) -> None
                 await mutations.redrive(work, beside, UUID(letter["id"]), Decision(uuid4(), "in vain"))
             assert await redriving.carry_on(work, beside) == 0
         assert (await desk.show(letter))["state"] == "open"
+
+
+async def test_a_process_that_does_not_know_of_debezium_yet_sends_nothing_as_it_is(desk: DeskBench) -> None:
+    prepare, undo = ((DEBEZIUM / name).read_text() for name in ("prepare.sql", "undo.sql"))
+    owner = await asyncpg.connect(desk.bench.settings.database_url.get_secret_value())
+    async with desk.at_work():
+        (letter,) = await desk.die(1)
+        await owner.execute(prepare)
+        for path, body in (
+            (f"/{letter['id']}/redrive", BECAUSE),
+            (f"/{letter['id']}/edit", BECAUSE | {"value": {"name": "a", "number": 1}, "type": Noted.type}),
+            ("/redrives", BECAUSE),
+        ):
+            refused = await desk.ask("POST", path, body)
+            assert (refused.status_code, refused.json()["code"]) == (409, "relay-off"), refused.text
+        assert (await desk.show(letter))["state"] == "open"
+        assert await desk.actions() == []
+        await owner.execute(undo)
+        desk.bench.broken = False
+        assert (await desk.ask("POST", f"/{letter['id']}/redrive", BECAUSE)).status_code == 202
+        await desk.until_state(letter, "settled")
+    await owner.close()
 
 
 async def test_the_same_request_again_gets_the_same_answer(desk: DeskBench) -> None:
@@ -277,7 +304,10 @@ async def test_letters_are_found_by_what_they_are(desk: DeskBench) -> None:
 @pytest.mark.parametrize(("role", "status"), [(None, 401), ("player", 403), ("staff", 403), ("admin", 404)])
 @pytest.mark.parametrize(
     "route",
-    ["GET /{}", "POST /{}/redrive", "POST /{}/edit", "POST /{}/discard", "GET /redrives/{}", "POST /redrives/{}/halt"],
+    [
+        *("GET /{}", "POST /{}/redrive", "POST /{}/edit", "POST /{}/discard", "POST /{}/reopen"),
+        *("GET /redrives/{}", "POST /redrives/{}/halt"),
+    ],
 )
 async def test_the_desk_is_for_admins(desk: DeskBench, route: str, role: str | None, status: int) -> None:
     method, path = route.format(uuid4()).split()
@@ -286,16 +316,21 @@ async def test_the_desk_is_for_admins(desk: DeskBench, route: str, role: str | N
     assert answer.status_code == status, answer.text
 
 
-async def test_what_was_decided_long_ago_is_removed_and_what_is_open_stays(desk: DeskBench) -> None:
+async def test_what_ended_long_ago_is_removed_and_what_is_without_its_effect_stays(desk: DeskBench) -> None:
     async with desk.at_work():
-        letters = await desk.die(2)
+        letters = await desk.die(3)
+    assert (await desk.ask("POST", f"/{letters[2]['id']}/redrive", BECAUSE)).status_code == 202
     assert (await desk.ask("POST", f"/{letters[0]['id']}/discard", BECAUSE)).status_code == 200
     async with desk.bench.unit_of_work() as work:
         assert await mutations.purge(work) == 0
         later = UnitOfWork(work.session, work.now + mutations.KEPT + timedelta(days=1))
         assert await mutations.purge(later) == 1
-    assert await desk.letters(state=["open", "discarded"]) == [letters[1]]
-    assert len(await desk.actions()) == 1, "the audit outlives them"
+    left = await desk.letters(state=["open", "redriven", "discarded"])
+    assert [(letter["id"], letter["state"]) for letter in left] == [
+        (letters[1]["id"], "open"),
+        (letters[2]["id"], "redriven"),
+    ]
+    assert len(await desk.actions()) == 2, "the audit outlives them"
 
 
 async def test_the_open_ones_are_counted(desk: DeskBench) -> None:

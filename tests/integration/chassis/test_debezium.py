@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,16 +23,23 @@ from deploy.debezium import jars
 from deploy.local import jars as broker_jars
 from deploy.local.processes import Part
 from services.chassis.outbox import OVERHEAD_BYTES, Outgoing
+from services.chassis.outbox_tidying import tidy
+from services.chassis.verbatim import Verbatim
 from tests.integration.chassis.conftest import Bench, Noted, reader, until
 from tests.integration.chassis.test_relay import relaying, waiting
+from tests.integration.chassis.test_relay_processes import silent_broker
+from tests.integration.chassis.test_relay_processes import watching as owner
 from tests.programs import REPOSITORY, free_port
 from tests.stack import TestStack
 
 DEBEZIUM = REPOSITORY / "deploy" / "debezium"
 STARTED_WITHIN_SECONDS, SENT_WITHIN_SECONDS = 90.0, 90.0
 """A Java program that has just been started, on a machine that is busy with other things."""
+AN_OUTAGE = timedelta(seconds=15)
+"""Longer than Debezium's and Connect's own intervals: whatever they do by the clock they have done."""
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 A_ROUND_SECOND = datetime(2026, 3, 29, 1, 0, tzinfo=UTC)
+LONG_AGO = datetime.now(UTC) - timedelta(days=2)
 A_MICROSECOND_LATER = A_ROUND_SECOND.replace(microsecond=10)
 
 
@@ -74,9 +81,8 @@ async def prepare(bench: Bench, stack: TestStack) -> None:
 
 
 async def run_script(bench: Bench, name: str) -> None:
-    connection = await asyncpg.connect(bench.settings.database_url.get_secret_value())
-    await connection.execute((DEBEZIUM / name).read_text())
-    await connection.close()
+    async with owner(bench) as connection:
+        await connection.execute((DEBEZIUM / name).read_text())
 
 
 @asynccontextmanager
@@ -117,6 +123,63 @@ def test_the_lock_holds_what_the_code_names_and_nothing_that_the_broker_has() ->
     assert {jars.CONNECT, jars.DEBEZIUM} <= locked
     brokers = {jars.artifact_of(jar.coordinate) for jar in broker_jars.locked()}
     assert not brokers & {jars.artifact_of(coordinate) for coordinate in locked}
+
+
+async def test_debezium_takes_over_no_outbox_in_which_records_wait_to_be_sent_as_they_are(bench: Bench) -> None:
+    as_it_is = Outgoing(uuid7(), Noted.topic, "k", "", "", b"", datetime.now(UTC), verbatim=Verbatim(None, ()))
+    await tell(bench, [as_it_is])
+    with pytest.raises(asyncpg.CheckViolationError, match="outbox_no_verbatim"):
+        await run_script(bench, "prepare.sql")
+
+
+@pytest.mark.parametrize("slot", [True, False])
+async def test_while_no_connector_is_connected_no_row_is_deleted(bench: Bench, stack: TestStack, slot: bool) -> None:
+    """A slot that nobody reads has confirmed nothing, and one that is not there even less."""
+    await prepare(bench, stack)
+    await tell(bench, [outgoing("old", b"{}", time=LONG_AGO)])
+    async with owner(bench) as connection:
+        name = "courtside_outbox_" + str(await connection.fetchval("SELECT current_database()"))
+        if slot:
+            await connection.execute("SELECT pg_create_logical_replication_slot($1, 'pgoutput')", name)
+        for _ in range(3):
+            assert await connection.fetchval("SELECT outbox_tidy()") == 0
+        assert await waiting(bench) == 1
+    await run_script(bench, "undo.sql")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+async def test_a_row_is_deleted_a_day_after_its_commit_and_never_before_kafka_has_it(
+    bench: Bench, stack: TestStack, tmp_path: Path
+) -> None:
+    await prepare(bench, stack)
+    async with owner(bench) as connection, debezium(bench, stack, tmp_path / "offsets"):
+
+        async def keys_left() -> set[str]:
+            """After tidying, and while others book: only what comes after a row lets the slot pass over it."""
+            await tell(bench, [outgoing("young", b"{}", time=datetime.now(UTC))])
+            async with bench.unit_of_work() as work:
+                await tidy(work)
+            return {row["aggregateid"] for row in await connection.fetch("SELECT DISTINCT aggregateid FROM outbox")}
+
+        await tell(bench, [outgoing("old", b"{}", time=LONG_AGO)])
+        await until("the old one gone", keys_left, lambda left: left == {"young"}, SENT_WITHIN_SECONDS)
+        with silent_broker(stack):
+            await tell(bench, [outgoing("not on Kafka", b"{}", time=LONG_AGO)])
+            # As of a connector that read another slot: what that one had confirmed is not what this one has.
+            await connection.execute("UPDATE outbox_mark SET connected_at = $1, lsn = '0/1'", LONG_AGO)
+            silent_since = await connection.fetchval("SELECT clock_timestamp()")
+
+            async def silent_for() -> timedelta:
+                assert await keys_left() == {"young", "not on Kafka"}
+                passed: timedelta = await connection.fetchval("SELECT clock_timestamp()") - silent_since
+                return passed
+
+            await until("a long outage", silent_for, lambda passed: passed > AN_OUTAGE)
+        await until("the other one gone too", keys_left, lambda left: left == {"young"}, SENT_WITHIN_SECONDS)
+        sent = {record.key for record in await bench.read(bench.topic, await bench.count(bench.topic))}
+        assert sent == {b"old", b"young", b"not on Kafka"}
+    await run_script(bench, "undo.sql")
 
 
 @pytest.mark.slow

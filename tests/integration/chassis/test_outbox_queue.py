@@ -66,6 +66,19 @@ async def test_large_rows_are_read_a_few_at_a_time(bench: Bench) -> None:
     assert len(sizes) == 4
 
 
+async def test_rows_with_large_headers_are_read_a_few_at_a_time(bench: Bench) -> None:
+    """As of records that are redriven: their keys and headers are packed there."""
+    large = 1_000_000
+    async with connections(bench, 1) as (connection,):
+        await write(connection, "small", rows=20)
+        await connection.execute("UPDATE outbox SET headers = jsonb_build_object('verbatim', repeat('x', $1))", large)
+        queue, lengths = Queue(), list[int]()
+        while (batch := await take(connection, queue)).rows:
+            lengths.append(len(batch.rows))
+            assert batch.is_full
+    assert lengths == [5, 5, 5, 5]
+
+
 async def test_a_row_larger_than_a_batch_is_read_alone(bench: Bench) -> None:
     async with connections(bench, 1) as (connection,):
         await write(connection, "huge", rows=2, size=BATCH_BYTES + 1)

@@ -10,10 +10,13 @@ import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.producer import message_accumulator, producer
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
+from prometheus_client import REGISTRY
 
 from courtside_contracts.envelope import Envelope
 from services.chassis import working
-from services.chassis.consuming import Pipeline
+from services.chassis.health import consumers_check
+from services.chassis.isolating import PartitionsAtFault
+from services.chassis.pipeline import Pipeline
 from services.chassis.retrying import first_headers
 from services.chassis.subscribing import Record
 from tests.integration.chassis.conftest import Bench, Noted
@@ -51,6 +54,7 @@ POISON: dict[str, Written] = {
     "a header without a value": (b"{", b"k", [*GOOD, ("x-empty", None)]),
     "no id": (b"{}", b"k", without("ce_id")),
     "a megabyte of nothing": (b" " * 1_000_000, b"k", list(GOOD)),
+    "neither key nor value": (None, None, list(GOOD)),
     "what the handler refuses": (Noted(name="k", number=0, fails="fatally").value(), b"k", list(GOOD)),
 }
 
@@ -90,10 +94,16 @@ async def test_poison_at_any_place_of_a_batch_is_a_dead_letter_and_harms_no_neig
     healthy_ones = {(f"batch {place}", number): 1 for place in range(BATCH) for number in range(BATCH - 1)}
     assert Counter(await bench.effects()) == healthy_ones
     for place, record in enumerate(sorted(dead, key=_offset)):
-        assert (record.value, record.key) == (value, key), "the very bytes"
+        assert (record.value, record.key) == (value, sent_key(value, key)), "the very bytes"
+        assert ("x-key-was-null" in first_headers(record.headers)) is (key is value is None)
         assert record.headers[: len(headers) + 1] == (*headers, ("place", str(place).encode()))
         told = first_headers(record.headers)
         assert (told["x-original-topic"].decode(), told["x-error-class"]) == (bench.topic, b"Fatal")
+
+
+def sent_key(value: bytes | None, key: bytes | None) -> bytes | None:
+    """No client can write a record that has neither: an empty key goes in its place."""
+    return b"" if key is value is None else key
 
 
 def _offset(record: ConsumerRecord[bytes, bytes]) -> int:
@@ -103,11 +113,19 @@ def _offset(record: ConsumerRecord[bytes, bytes]) -> int:
 async def test_a_type_that_nobody_asked_for_is_passed_over(bench: Bench) -> None:
     async with bench.working():
         await bench.publish(Noted(name="a", number=1))
-        await bench.send(b"\xff", [*without("ce_type"), ("ce_type", b"court.repainted.v1")])
+        for number in range(3):
+            await bench.send(b"\xff", [*without("ce_type"), ("ce_type", b"court.repainted%d.v1" % number)])
         await bench.publish(Noted(name="a", number=2))
         await bench.until_committed()
     assert await bench.effects() == [("a", 1), ("a", 2)]
     assert await bench.count(bench.dead_letters) == 0
+    counted = {
+        labels["type"]: sample.value
+        for metric in REGISTRY.collect()
+        for sample in metric.samples
+        if (labels := sample.labels).get("topic") == bench.topic and sample.name == "courtside_events_handled_total"
+    }
+    assert counted == {Noted.type: 2, "other": 3}, "a sender that makes up types makes no series"
 
 
 async def test_a_newer_version_waits_for_the_deployment_to_end(bench: Bench) -> None:
@@ -145,12 +163,18 @@ async def test_a_record_that_the_client_library_cannot_read_stops_its_partition_
         await bench.send(b"{}", [*GOOD, (Garbled("garbled"), b"x")])
     for number, event in enumerate(healthy):
         await bench.publish(event, partition=1 + number % 5)
-    async with bench.working():
+    group = bench.settings.topic_prefix + bench.settings.service
+    async with bench.working() as worker:
         await bench.until_effects(len(healthy))
         for partition in range(1, 6):
             await bench.until_committed(partition)
         await bench.publish(Noted(name="later", number=1), partition=3)
         await bench.until(("later", 1))
+        assert REGISTRY.get_sample_value("courtside_consumer_partitions_at_fault", {"group": group}) == 1
+        with pytest.raises(PartitionsAtFault, match=f"{group} in {bench.topic}/0 from offset"):
+            bench.faults.require_none()
+        told = await consumers_check(worker.started, bench.faults).run()
+        assert (told["status"], f"{bench.topic}/0" in told["output"]) == ("warn", True)
     effects = Counter(await bench.effects())
     effects.pop(("before", 1), None)  # with the bad record in one fetch it waits too
     assert effects == {(event.name, event.number): 1 for event in [*healthy, Noted(name="later", number=1)]}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,10 +18,12 @@ from uuid_utils.compat import uuid7
 from courtside_contracts.envelope import Envelope
 from courtside_contracts.topics import RECORD_MAX_BYTES
 from services.chassis import relay as relay_module
+from services.chassis.doorbell import CHANNEL, Doorbell
 from services.chassis.outbox import Outgoing, RecordTooLarge
 from services.chassis.outbox_lag import measure_lag
-from services.chassis.outbox_queue import BATCH
-from services.chassis.relay import CHANNEL, Doorbell, Relay, RelayFailed
+from services.chassis.outbox_queue import BATCH, Batch
+from services.chassis.relay import Relay
+from services.chassis.sending import RelayFailed, Sender
 from services.chassis.service import Process, Service
 from services.chassis.telemetry import tracing
 from services.chassis.unit_of_work import UnitOfWorkFactory
@@ -150,8 +152,8 @@ async def test_a_relay_that_dies_between_sending_and_deleting_repeats_and_loses_
 
 
 class DyingRelay(Relay):
-    async def _send(self, producer: Any, rows: Sequence[Any]) -> None:
-        await super()._send(producer, rows)
+    async def _deliver(self, connection: asyncpg.Connection[Any], sender: Sender, batch: Batch) -> None:
+        await super()._deliver(connection, sender, batch)
         raise RelayFailed
 
 
@@ -237,7 +239,10 @@ async def test_lag_is_told_in_events_and_in_seconds(bench: Bench) -> None:
         measuring.cancel()
 
 
-async def test_a_worker_beside_debezium_runs_no_relay(bench: Bench) -> None:
+async def test_a_worker_beside_debezium_runs_no_relay_and_tidies_up(bench: Bench) -> None:
     beside_debezium = bench.settings.model_copy(update={"outbox_relay": False})
-    assert Process(bench.settings, lambda _: Service("Test"), "worker").relays
-    assert not Process(beside_debezium, lambda _: Service("Test"), "worker").relays
+    process, beside = (
+        Process(settings, lambda _: Service("Test"), "worker") for settings in (bench.settings, beside_debezium)
+    )
+    assert (process.relays, process.tidies) == (True, False)
+    assert (beside.relays, beside.tidies) == (False, True)

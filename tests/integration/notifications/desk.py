@@ -18,7 +18,7 @@ from services.chassis.auth import TokenVerifier
 from services.chassis.clock import DatabaseClock
 from services.chassis.database import Database
 from services.chassis.dead_letters.domain import Desk as DeadLetterDesk
-from services.chassis.relay import Doorbell
+from services.chassis.doorbell import Doorbell
 from services.chassis.service import Chassis
 from services.chassis.unit_of_work import UnitOfWorkFactory
 from services.notifications.app import build

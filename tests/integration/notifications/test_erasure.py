@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
+from services.chassis import inbox
 from tests.integration.notifications.provider import Killed, KilledAfterAccept, Outbox
 from tests.integration.notifications.worker import Worker, record, tombstone
 from tests.unit.notifications.builders import a_booking, a_profile
@@ -39,12 +40,14 @@ async def test_a_profile_that_comes_late_brings_nobody_back(worker: Worker, vers
 
 
 async def test_a_mail_to_an_erased_user_is_not_written(worker: Worker, outbox: Outbox) -> None:
-    booking = a_booking(booking_id=uuid4(), user_id=uuid4())
+    booking, event_id = a_booking(booking_id=uuid4(), user_id=uuid4()), str(uuid4())
     await worker.handle(record(a_profile(user_id=booking.user_id)), tombstone(booking.user_id))
-    await worker.handle(record(booking))
+    await worker.handle(record(booking, event_id))
     assert outbox.requests(booking.booking_id) == []
     assert worker.routed_on.topics == []
     assert await worker.states(booking) == {"booking-confirmed": "dropped"}
+    async with worker.unit_of_work() as work:
+        assert await inbox.has(work.session, "notifications", event_id), "nothing to do is an end too"
 
 
 async def test_a_mail_that_waits_for_another_try_is_dropped(worker: Worker, outbox: Outbox) -> None:

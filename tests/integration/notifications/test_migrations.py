@@ -14,7 +14,7 @@ from services.chassis import migrations
 from services.chassis.database import Database
 from services.notifications.settings import NotificationsSettings
 
-OF_THE_DESK = {"dead_letters", "dead_letter_redrives", "dead_letter_actions"}
+OF_THE_DESK = {"dead_letters", "dead_letter_redrives", "dead_letter_actions", "erased_keys"}
 OF_THE_CHASSIS = {"alembic_version", "outbox", "inbox", "delivery_attempts", "idempotency_keys", "crons", "rate_limits"}
 TABLES = (
     OF_THE_CHASSIS

@@ -14,7 +14,8 @@ from sqlalchemy import select, text, update
 from courtside_contracts.booking import BookingConfirmed, BookingEvent
 from courtside_contracts.envelope import Envelope, Event
 from courtside_contracts.notification import NotificationQueued
-from services.chassis.consuming import Delivery, Pipeline
+from services.chassis.consuming import Delivery
+from services.chassis.pipeline import Pipeline
 from services.chassis.retrying import Ladder
 from services.chassis.unit_of_work import UnitOfWorkFactory
 from services.notifications.app import consumers, letterhead_of
@@ -84,7 +85,7 @@ class Worker:
             self.unit_of_work,
             Ladder("notifications"),
         )
-        pipeline._forwarder = self.routed_on
+        pipeline.forwarder.producer = self.routed_on
         await pipeline.handle_batch(records)
 
     async def handle(self, *records: ConsumerRecord[bytes, bytes]) -> None:

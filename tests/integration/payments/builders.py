@@ -25,8 +25,8 @@ from services.chassis.auth import TokenVerifier
 from services.chassis.clock import DatabaseClock
 from services.chassis.consuming import AlreadyHandled, Delivery
 from services.chassis.database import Database
+from services.chassis.doorbell import Doorbell
 from services.chassis.outbox import outbox
-from services.chassis.relay import Doorbell
 from services.chassis.service import Chassis
 from services.chassis.unit_of_work import UnitOfWorkFactory
 from services.payments.actions import Polar

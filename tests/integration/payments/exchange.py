@@ -28,9 +28,10 @@ from services.booking.bookings import mutations
 from services.booking.bookings.queries import locked
 from services.booking.venues.domain import Slot
 from services.booking.venues.seed import court_id
-from services.chassis.consuming import Consumers, Pipeline
+from services.chassis.consuming import Consumers
 from services.chassis.database import Database
 from services.chassis.outbox import on_the_wire, outbox
+from services.chassis.pipeline import Pipeline
 from services.chassis.retrying import Ladder
 from services.chassis.service import Chassis
 from services.chassis.subscribing import Record
@@ -60,7 +61,7 @@ class Reader:
     def of(cls, chassis: Chassis, consumers: Consumers) -> Reader:
         pipeline = Pipeline(chassis.settings, consumers, chassis.unit_of_work, Ladder(chassis.settings.service))
         tiers = Tiers()
-        pipeline._forwarder = tiers
+        pipeline.forwarder.producer = tiers
         return cls(consumers, pipeline, tiers)
 
     async def read(self, records: list[Record]) -> None:

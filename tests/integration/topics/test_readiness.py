@@ -27,11 +27,12 @@ from tests.stack import TestStack
 pytestmark = pytest.mark.slow
 
 
-def watch(installation: Installation, bootstrap: str = "") -> TopicsWatch:
+def watch(installation: Installation, bootstrap: str = "", min_insync_replicas: int | None = None) -> TopicsWatch:
     settings = BookingSettings(
         database_url=SecretStr("postgresql://not-asked"),
         kafka_bootstrap=bootstrap or installation.settings.kafka_bootstrap,
         topic_prefix=installation.settings.topic_prefix,
+        min_insync_replicas=min_insync_replicas,
     )
     return TopicsWatch(settings, used_by("booking", [PAYMENT_EVENTS]))
 
@@ -63,6 +64,23 @@ async def test_a_topic_that_is_missing_or_wrong_is_named_with_the_command_that_m
     await provision(provisioned.settings)
     await topics.look()
     assert await topics.verdict()
+
+
+async def test_a_topic_that_keeps_its_records_too_short_a_time_makes_nobody_ready(provisioned: Installation) -> None:
+    await provisioned.set("booking.dlt", retention_ms="3600000")
+    topics = watch(provisioned)
+    await topics.look()
+    with pytest.raises(WrongTopics, match=r"booking\.dlt keeps records for 3600000 ms, not 7776000000 ms"):
+        await topics.verdict()
+
+
+async def test_records_that_lie_on_too_few_brokers_are_a_warning(provisioned: Installation) -> None:
+    """The one broker of the tests keeps one replica: so the setting asks for more."""
+    topics = watch(provisioned, min_insync_replicas=2)
+    await topics.look()
+    with pytest.raises(Degraded, match="when 1 of 1 brokers have it, not 2"):
+        await topics.verdict()
+    assert (await Check(topics.verdict, "fail").run())["status"] == "warn"
 
 
 async def test_topics_of_others_are_no_matter(provisioned: Installation) -> None:

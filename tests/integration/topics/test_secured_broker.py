@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from uuid import uuid4
 
+import asyncpg
 import httpx
 import pytest
 from aiokafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailedError
@@ -33,6 +34,10 @@ from tests.unit.notifications.builders import MONDAY_NOON, a_booking, a_profile
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
+WRITE = """
+INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload, headers, created_at)
+VALUES (gen_random_uuid(), 'court.events', 'c', 'court.noted.v1', convert_to($1, 'UTF8'), '{"ce_source": "/test"}', now())
+"""
 USERS = ("booking", "payments", "notifications", "downstream")
 
 
@@ -224,6 +229,31 @@ async def test_a_relay_that_may_not_write_ends_its_process(club: Club) -> None:
     with pytest.raises(PartFailed) as ended:
         await club.start("booking", "worker", user="downstream", name="relay")
     assert "AuthorizationFailed" in ended.value.log_tail
+
+
+async def test_a_relay_that_loses_its_right_ends_its_process_and_the_next_one_sends_what_waits(club: Club) -> None:
+    operator, user = club.security.settings(OPERATOR), f"User:{PREFIX}booking"
+    right = Acl(acls.TOPIC, f"{PREFIX}court.events", acls.LITERAL, user, "*", acls.Operation.Write)
+    await club.migrate("booking")
+    outbox = await asyncpg.connect(club.databases["booking"])
+    await club.start("booking", "worker", name="refused")
+    await outbox.execute(WRITE, "while it may")
+    await club.until_value("court.events", b"while it may")
+    async with connected(operator) as cluster:
+        await cluster.delete_acl(*right.fields())
+    await outbox.execute(WRITE, "while it may not")
+
+    async def running() -> bool:
+        return club.stack.processes.running("secured-refused") is not None
+
+    await until("the end of the process", running, lambda runs: not runs)
+    assert "TopicAuthorizationFailed" in club.stack.processes.log("secured-refused").read_text()
+    assert await outbox.fetchval("SELECT count(*) FROM outbox") == 1
+    assert [(each.acl, each.missing) for each in await acls.apply(operator)] == [(right, True)]
+    await club.start("booking", "worker", name="refused")
+    await club.until_value("court.events", b"while it may not")
+    await club.stack.stop("secured-refused")
+    await outbox.close()
 
 
 async def test_a_consumer_that_may_not_join_its_group_says_so(club: Club) -> None:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from courtside_contracts.topics import BOOKING_EVENTS, SERVICES, USER_PROFILES, all_topics, retry_topic
+from courtside_contracts.topics import (
+    BOOKING_EVENTS,
+    COURT_EVENTS,
+    SERVICES,
+    USER_PROFILES,
+    Topic,
+    all_topics,
+    retry_topic,
+)
 from deploy.broker import BrokerSettings
 from deploy.topics.plan import ADD_PARTITIONS, ALLOW_DATA_LOSS, NEVER, Change, Wanted, all_wanted, changes
-from services.chassis.topics import Found, shortcomings
+from services.chassis.topics import Found, shortcomings, weaknesses
 
+DAY_MS = 86_400_000
 SETTINGS = BrokerSettings(topic_prefix="club.", replication_factor=3)
 WANTED = Wanted.of(BOOKING_EVENTS, SETTINGS)
 AS_WANTED = Found(WANTED.partitions, WANTED.replicas, WANTED.configs)
@@ -80,8 +91,41 @@ def test_every_topic_is_written_by_a_service_and_its_name_is_free() -> None:
 
 
 def test_a_service_can_work_on_more_than_it_asks_for() -> None:
-    generous = Found(60, 1, {**AS_WANTED.configs, "max.message.bytes": "9999999", "retention.ms": "1000"})
+    generous = Found(60, 1, {**AS_WANTED.configs, "max.message.bytes": "9999999"})
     assert list(shortcomings(BOOKING_EVENTS, generous)) == []
+    year = Found(COURT_EVENTS.partitions, 1, COURT_EVENTS.configs)
+    for longer in ("-1", str(366 * DAY_MS)):
+        assert list(shortcomings(COURT_EVENTS, replace(year, configs={**year.configs, "retention.ms": longer}))) == []
+
+
+@pytest.mark.parametrize(
+    ("topic", "kept", "sentence"),
+    [
+        (BOOKING_EVENTS, "604800000", "keeps records for 604800000 ms, not ever"),
+        (COURT_EVENTS, str(364 * DAY_MS), f"keeps records for {364 * DAY_MS} ms, not {365 * DAY_MS} ms"),
+    ],
+)
+def test_a_topic_that_keeps_records_for_too_short_a_time_is_refused(topic: Topic, kept: str, sentence: str) -> None:
+    found = Found(topic.partitions, 3, {**topic.configs, "retention.ms": kept})
+    assert list(shortcomings(topic, found)) == [sentence]
+
+
+@pytest.mark.parametrize(
+    ("replicas", "insync", "setting", "weak"),
+    [
+        (3, 1, None, True),
+        (3, 2, None, False),
+        (3, 3, None, False),
+        (1, 1, None, False),
+        (5, 2, 2, False),
+        (5, 2, 3, True),
+    ],
+)
+def test_a_record_that_counts_as_written_too_early_is_a_weakness(
+    replicas: int, insync: int, setting: int | None, weak: bool
+) -> None:
+    found = Found(6, replicas, {**BOOKING_EVENTS.configs, "min.insync.replicas": str(insync)})
+    assert bool(list(weaknesses(found, setting))) is weak
 
 
 @pytest.mark.parametrize(
