@@ -17,9 +17,11 @@ from services.chassis.unit_of_work import UnitOfWorkFactory
 from services.notifications.emails.actions import Resend
 from services.notifications.settings import NotificationsSettings
 from tests.integration.notifications.desk import Desk, opened
+from tests.integration.notifications.mailer import Place
 from tests.integration.notifications.provider import KEY, NEXT_WEBHOOK_SECRET, WEBHOOK_SECRET, Outbox
 from tests.integration.notifications.worker import Worker
 from tests.programs import Program, free_port
+from tests.stack import TestStack
 
 
 @pytest.fixture(scope="session")
@@ -54,6 +56,15 @@ def standin(folder: Path, rate_per_s: int, latency_s: float = 0.05) -> Iterator[
         yield Outbox(url)
     finally:
         program.stop()
+
+
+@pytest.fixture(scope="session")
+def place(
+    idle_stack: TestStack,
+    new_topics: Callable[[], Awaitable[tuple[str, str]]],
+    new_database: Callable[[str], Awaitable[str]],
+) -> Place:
+    return Place(idle_stack, new_topics, new_database)
 
 
 @pytest.fixture(scope="session")

@@ -102,13 +102,21 @@ class Mailers:
                 await consumer.commit(dict.fromkeys(places, 0))
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where they run: the test session's servers, both of them up."""
+
+    stack: TestStack
+    new_topics: Callable[[], Awaitable[tuple[str, str]]]
+    new_database: Callable[[str], Awaitable[str]]
+
+
 @asynccontextmanager
-async def mailers(
-    stack: TestStack, new_topics: Callable[[], Awaitable[tuple[str, str]]], outbox: Outbox, **changes: str
-) -> AsyncIterator[Mailers]:
+async def mailers(place: Place, outbox: Outbox, **changes: str) -> AsyncIterator[Mailers]:
     """None is running yet. `changes` are settings by their names."""
-    bootstrap, prefix = await new_topics()
-    database_url = await stack.new_database("notifications")
+    stack = place.stack
+    bootstrap, prefix = await place.new_topics()
+    database_url = await place.new_database("notifications")
     told = {
         "DATABASE_URL": database_url,
         "KAFKA_BOOTSTRAP": bootstrap,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,12 +17,10 @@ from aiokafka import TopicPartition
 from courtside_contracts.booking import BookingConfirmed
 from courtside_contracts.user import UserProfile
 from tests.integration.notifications.conftest import standin
-from tests.integration.notifications.mailer import Mailers, mailers
+from tests.integration.notifications.mailer import Mailers, Place, mailers
 from tests.integration.notifications.provider import Outbox
-from tests.stack import TestStack
 from tests.unit.notifications.builders import a_booking, a_profile
 
-NewTopics = Callable[[], Awaitable[tuple[str, str]]]
 BOOKINGS, PLAYERS = 2_000, 100
 KILL_EVERY_SECONDS = 10.0
 SEND = {"method": "POST", "path": "/emails"}
@@ -44,15 +42,13 @@ def booked(count: int, players: int) -> tuple[list[UserProfile], list[BookingCon
 
 
 @pytest.fixture(scope="module")
-async def storm(
-    idle_stack: TestStack, new_topics: NewTopics, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Mailers]:
+async def storm(place: Place, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Mailers]:
     """Two thousand confirmed bookings, and all their mails gone out, through every fault at once."""
     with standin(tmp_path_factory.mktemp("storm"), rate_per_s=0, latency_s=0.01) as outbox:
         for fault in FAULTS:
             outbox.tell("/_admin/faults", fault)
         settings = {"RESEND_PER_SECOND": "500", "RESEND_CALL_SECONDS": "1"}
-        async with mailers(idle_stack, new_topics, outbox, **settings) as found:
+        async with mailers(place, outbox, **settings) as found:
             profiles, bookings = booked(BOOKINGS, PLAYERS)
             await found.start()
             await found.put([*profiles, *bookings])
@@ -112,11 +108,11 @@ async def is_back(found: Mailers, were: dict[str, dict[TopicPartition, int]]) ->
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-async def test_two_workers_keep_one_pace_together(idle_stack: TestStack, new_topics: NewTopics, tmp_path: Path) -> None:
+async def test_two_workers_keep_one_pace_together(place: Place, tmp_path: Path) -> None:
     """Twice as many workers ask no more often than the account may: Resend refuses nothing."""
     rate, count = 10, 120
     with standin(tmp_path, rate_per_s=rate) as outbox:
-        async with mailers(idle_stack, new_topics, outbox, RESEND_PER_SECOND=str(rate)) as found:
+        async with mailers(place, outbox, RESEND_PER_SECOND=str(rate)) as found:
             await asyncio.gather(found.start("mailer-one"), found.start("mailer-two"))
             profiles, bookings = booked(count, 10)
             await found.put([*profiles, *bookings])
@@ -136,13 +132,11 @@ def a_second(requests: list[dict[str, Any]]) -> float:
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-async def test_resend_is_down_for_two_hours_and_no_mail_is_lost(
-    idle_stack: TestStack, new_topics: NewTopics, tmp_path: Path
-) -> None:
+async def test_resend_is_down_for_two_hours_and_no_mail_is_lost(place: Place, tmp_path: Path) -> None:
     count = 60
     with standin(tmp_path, rate_per_s=0) as outbox:
         outbox.tell("/_admin/faults", {"match": SEND, "action": "status", "code": 503, "for_s": 7_200})
-        async with mailers(idle_stack, new_topics, outbox, RESEND_PER_SECOND="100") as found:
+        async with mailers(place, outbox, RESEND_PER_SECOND="100") as found:
             await found.start()
             profiles, bookings = booked(count, 10)
             await found.put([*profiles, *bookings])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,9 +9,8 @@ from aiokafka import AIOKafkaConsumer
 
 from courtside_contracts.notification import NotificationSent
 from courtside_contracts.topics import NOTIFICATION_EVENTS
-from tests.integration.notifications.mailer import Mailers, mailers
+from tests.integration.notifications.mailer import Mailers, Place, mailers
 from tests.integration.notifications.provider import Outbox
-from tests.stack import TestStack
 from tests.unit.notifications.builders import a_booking, a_profile
 
 
@@ -30,18 +28,16 @@ async def sent(found: Mailers, count: int) -> dict[UUID, str]:
 
 
 @pytest.mark.slow
-async def test_a_restart_loses_and_repeats_nothing(
-    idle_stack: TestStack, new_topics: Callable[[], Awaitable[tuple[str, str]]], outbox: Outbox
-) -> None:
+async def test_a_restart_loses_and_repeats_nothing(place: Place, outbox: Outbox) -> None:
     """Bookings that come before their players' profiles, while mails are under way, and while no process runs."""
-    async with mailers(idle_stack, new_topics, outbox, RESEND_PER_SECOND="1000") as found:
+    async with mailers(place, outbox, RESEND_PER_SECOND="1000") as found:
         await found.start()
         bookings = [a_booking(booking_id=uuid4(), user_id=uuid4()) for _ in range(12)]
         await found.put(bookings[:6])
         await found.put(a_profile(user_id=booking.user_id) for booking in bookings)
 
         await sent(found, 3)
-        await idle_stack.stop("mailer")
+        await place.stack.stop("mailer")
         await found.put(bookings[6:])
         await found.start()
         told = await sent(found, len(bookings))
