@@ -24,7 +24,7 @@ from tests.integration.notifications.provider import KEY, Outbox
 from tests.stack import TestStack
 from tests.unit.notifications.builders import MONDAY_NOON
 
-PATIENCE_SECONDS = 240
+PATIENCE_SECONDS = 400
 
 
 @dataclass
@@ -65,6 +65,12 @@ class Mailers:
 
     async def all_sent(self, count: int) -> bool:
         return await self.states() == {"sent": count}
+
+    async def sent(self) -> int:
+        return (await self.states()).get("sent", 0)
+
+    async def has_sent_more_than(self, count: int) -> bool:
+        return await self.sent() > count
 
     async def dead_letters(self) -> int:
         topic = self.prefix + dead_letter_topic("notifications").name
