@@ -54,10 +54,12 @@ async def storm(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Async
             await found.start()
             await found.put([*profiles, *bookings])
             killing = asyncio.create_task(kill_again_and_again(found))
-            await found.until(lambda: found.all_sent(BOOKINGS))
-            killing.cancel()
-            with suppress(asyncio.CancelledError):
-                await killing
+            try:
+                await found.until(lambda: found.all_sent(BOOKINGS))
+            finally:
+                killing.cancel()
+                with suppress(asyncio.CancelledError):
+                    await killing
             await found.start()  # it may have been killed a moment ago
             yield found
 
