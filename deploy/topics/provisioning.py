@@ -12,7 +12,7 @@ from deploy.topics.cluster import Cluster, connected
 from deploy.topics.plan import NEVER, Change, Wanted, all_wanted, changes
 from services.chassis.topics import describe
 
-SEEN_SECONDS, LOOK_SECONDS = 15.0, 0.05
+SEEN_SECONDS, LOOK_SECONDS = 60.0, 0.05
 NOT_CONFIGS = ("partitions", "replication.factor")
 
 

@@ -17,6 +17,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import BigInteger, Boolean, Column, Integer, Table, Text
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 
+from services.chassis.crash_points import reach
 from services.chassis.database import CHASSIS, Database
 from services.chassis.retrying import Fatal
 from services.chassis.subscribing import Record
@@ -84,13 +85,13 @@ class Attempts:
                 # Its row stays until the batch has ended: another killer behind it would bring it back.
                 raise CrashLoop(f"begun {STARTS} times, and no process lived to end it")
             yield
-            await self.database.fetch(END_ALONE, record.topic, record.partition, record.offset)
+            await self._forget(END_ALONE, record.topic, record.partition, record.offset)
 
     async def end(self, records: Sequence[Record]) -> None:
         """All were handled or routed on."""
         ended = {(record.topic, record.partition) for record in records} - self.known
         if ended:
-            await self.database.fetch(END, *map(list, zip(*ended, strict=True)))
+            await self._forget(END, *map(list, zip(*ended, strict=True)))
             self.known |= ended
 
     async def _count(self, records: Sequence[Record], *, alone: bool) -> list[int]:
@@ -98,5 +99,12 @@ class Attempts:
         if not records:
             return []
         places = zip(*((record.topic, record.partition, record.offset) for record in records), strict=True)
+        reach("attempt.unwritten")
         rows = await self.database.fetch(BEGIN, *map(list, places), alone, self.process, 2 if alone else 1)
+        reach("attempt.begun")
         return [row["starts"] for row in rows]
+
+    async def _forget(self, statement: str, *ended: object) -> None:
+        reach("attempt.handled")
+        await self.database.fetch(statement, *ended)
+        reach("attempt.ended")

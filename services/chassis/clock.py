@@ -14,6 +14,7 @@ from typing import Protocol
 import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.chassis.database import Database
 
@@ -21,6 +22,11 @@ log = structlog.get_logger()
 
 REFRESH_SECONDS = 30.0
 """A quartz drifts by up to 50 ppm: 1.5 ms in this time."""
+
+
+LOOKS = 5
+"""The quickest of them counts: the middle of its round trip is the least wrong, on a busy machine too. The first one also pays for BEGIN
+and for preparing."""
 
 
 class Clock(Protocol):
@@ -42,10 +48,8 @@ class DatabaseClock:
     async def synchronise(self, database: Database) -> None:
         """Both halves of a look are set at once: `now()` may be asked at any moment."""
         async with database.engine.connect() as connection:
-            asked = time.monotonic()
-            instant = (await connection.execute(text("SELECT clock_timestamp()"))).scalar_one()
-            answered = time.monotonic()
-        self._seen = (instant, (asked + answered) / 2)
+            looks = [await _look(connection) for _ in range(LOOKS)]
+        _, self._seen = min(looks)
 
     async def keep(self, database: Database) -> None:
         """Look at once and ever again. While the database is away the monotonic clock goes on alone."""
@@ -55,3 +59,11 @@ class DatabaseClock:
             except (OSError, SQLAlchemyError) as error:
                 log.warning("clock not synchronised", error=type(error).__name__)
             await asyncio.sleep(REFRESH_SECONDS)
+
+
+async def _look(connection: AsyncConnection) -> tuple[float, tuple[datetime, float]]:
+    """How many seconds it took, and the database's time at which monotonic second."""
+    asked = time.monotonic()
+    instant = (await connection.execute(text("SELECT clock_timestamp()"))).scalar_one()
+    answered = time.monotonic()
+    return answered - asked, (instant, (asked + answered) / 2)

@@ -22,7 +22,7 @@ from services.chassis.kafka import client
 from services.chassis.outbox import on_the_wire
 from services.chassis.patience import patient
 from services.chassis.settings import Settings
-from services.chassis.waiting import happens
+from services.chassis.waiting import happens, to_its_end
 
 log = structlog.get_logger()
 
@@ -48,7 +48,7 @@ class Sender:
         while True:
             producer = make_producer(settings)
             try:
-                await producer.start()
+                await to_its_end(producer.start())
             except KafkaConnectionError:
                 await producer.stop()
                 log.warning("relay waits for the broker")

@@ -16,7 +16,6 @@ from typing import Any
 import structlog
 import uvloop
 from fastapi import APIRouter
-from pydantic import ValidationError
 
 from services.chassis import crash_points, health, http, logging, migrations, outbox_tidying
 from services.chassis.auth import TokenVerifier
@@ -28,9 +27,11 @@ from services.chassis.dead_letters.crons import count_letters
 from services.chassis.dead_letters.crons import crons as dead_letter_crons
 from services.chassis.dead_letters.domain import Desk
 from services.chassis.doorbell import Doorbell
+from services.chassis.environment import WronglyTold, read
 from services.chassis.isolating import Faults
 from services.chassis.outbox_lag import measure_lag
 from services.chassis.relay import Relay
+from services.chassis.restoring import NotRestored
 from services.chassis.serving import PortTaken, listen, serve
 from services.chassis.settings import Settings
 from services.chassis.topics import used_by
@@ -72,7 +73,7 @@ class Service:
 
 
 def main(
-    read_settings: type[Settings],
+    settings_type: type[Settings],
     build: Callable[[Chassis], Service],
     openapi: Callable[[], str] | None = None,
     **commands: Command,
@@ -85,17 +86,19 @@ def main(
     if role not in (*ROLES, *commands) or len(sys.argv) > 2:  # noqa: PLR2004
         sys.exit(_usage(f"unknown role {role!r}", commands))
     try:
-        settings = read_settings()
-    except ValidationError as error:
-        prefix = read_settings.model_config["env_prefix"]
-        wrong = (f"{prefix}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
-        sys.exit(_usage("; ".join(wrong), commands))
+        settings = read(settings_type)
+    except WronglyTold as error:
+        sys.exit(_usage(str(error), commands))
     crash_points.refuse(settings.environment)
     logging.configure(settings.service, settings.log_level)
     if role == "migrate":
         migrations.upgrade(settings)
     elif role in commands:
-        uvloop.run(commands[role](settings))
+        try:
+            uvloop.run(commands[role](settings))
+        except NotRestored as error:
+            print(error, file=sys.stderr)  # noqa: T201
+            sys.exit(2)
     else:
         try:
             sys.exit(uvloop.run(Process(settings, build, role).run()))

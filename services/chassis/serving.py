@@ -12,6 +12,10 @@ import uvicorn
 from services.chassis.http import App
 from services.chassis.settings import Settings
 
+KEEP_ALIVE_SECONDS = 75
+"""Longer than a gateway keeps an idle connection (nginx: 60 s): the other end closes it, and no request meets a connection that is
+being closed here. A POST that does cannot be sent again by anyone who does not know whether it was done."""
+
 
 class PortTaken(Exception):
     """Another program serves there, or the address is not ours."""
@@ -37,6 +41,7 @@ async def serve(app: App, listener: socket.socket, settings: Settings, stopping:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=int(settings.drain_seconds),
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))

@@ -14,6 +14,7 @@ from services.chassis.health import Degraded
 from services.chassis.kafka import client, refusal
 from services.chassis.settings import Settings
 from services.chassis.topics import Found, describe, shortcomings, weaknesses
+from services.chassis.waiting import to_its_end
 
 log = structlog.get_logger()
 
@@ -78,7 +79,7 @@ class TopicsWatch:
     async def _describe(self) -> dict[str, Found]:
         admin = AIOKafkaAdminClient(**client(self._settings), client_id=f"{self._settings.service}-topics")
         try:
-            await admin.start()
+            await to_its_end(admin.start())
             return await describe(admin, self._topics)
         finally:
             await admin.close()

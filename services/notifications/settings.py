@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from collections.abc import Iterator
+from typing import ClassVar
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from services.chassis.settings import Settings
+
+LOCAL_STAFF = "front-desk@courtside.example"
+LOCAL_SENDER = "Courtside <bookings@courtside.example>"
 
 
 class NotificationsSettings(Settings):
@@ -21,9 +25,10 @@ class NotificationsSettings(Settings):
     resend_base_url: str = Field(default="https://api.resend.com", pattern=r"^https?://")
     """Another one leads to a stand-in."""
     resend_api_key: SecretStr
+    """Of your account at Resend, with the right to send."""
     resend_per_second: float = Field(default=5, gt=0)
     """The account's limit on requests, which all workers share. 5 is what Resend grants a team."""
-    sender: str = Field(default="Courtside <bookings@courtside.example>", pattern=r"^[^\r\n]*@[^\r\n]+$")
+    sender: str = Field(default=LOCAL_SENDER, pattern=r"^[^\r\n]*@[^\r\n]+$")
     """The From of every mail; its domain must be verified at Resend."""
 
     resend_call_seconds: float = Field(default=10, gt=0)
@@ -32,20 +37,23 @@ class NotificationsSettings(Settings):
     """A JSON list of `whsec_…`, more than one while a secret is being replaced. With none, every webhook is refused."""
     booking_page: str | None = Field(default=None, pattern=r"^https?://[^\s\"<>]*\{BOOKING_ID\}[^\s\"<>]*$")
     """Where a player sees a booking, and pays for it: a page of the club's own. Without it, mails have no button."""
-    staff_address: str = Field(default="front-desk@courtside.example", pattern=r"^[^@\s,;<>\"]+@[^@\s,;<>\"]+$")
+    staff_address: str = Field(default=LOCAL_STAFF, pattern=r"^[^@\s,;<>\"]+@[^@\s,;<>\"]+$")
     """Who is told of refunds that fail."""
     staff_name: str = "front desk"
+    """How these mails greet them."""
     staff_locale: str = "en"
+    """In which language, a BCP 47 tag."""
 
-    @model_validator(mode="after")
-    def _safe_in_production(self) -> Self:
-        if self.environment == "production" and not self.resend_base_url.startswith("https://"):
-            raise ValueError("resend_base_url must be https:// in production: mails and the key go over it")
-        if self.environment == "production" and not all(
-            map(_is_secret, self.resend_webhook_secrets or (SecretStr(""),))
-        ):
-            raise ValueError("resend_webhook_secrets must hold at least one secret, and no empty one, in production")
-        return self
+    def unfit_for_production(self) -> Iterator[tuple[str, str]]:
+        yield from super().unfit_for_production()
+        if not self.resend_base_url.startswith("https://"):
+            yield "resend_base_url", "must be https:// in production: mails and the key go over it"
+        if self.sender == LOCAL_SENDER:
+            yield "sender", "must be an address of a domain that Resend has verified for you"
+        if not self.resend_webhook_secrets or not all(map(_is_secret, self.resend_webhook_secrets)):
+            yield "resend_webhook_secrets", "must hold at least one secret, and no empty one, in production"
+        if self.staff_address == LOCAL_STAFF:
+            yield "staff_address", "must be an address that somebody of yours reads"
 
 
 def _is_secret(secret: SecretStr) -> bool:

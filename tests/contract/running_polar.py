@@ -48,7 +48,7 @@ class RunningPolar:
         self._polar = self.sdk()
         self.http = httpx.AsyncClient(base_url=self.url, trust_env=False)
 
-    def sdk(self, token: str = TOKEN, timeout: float | httpx.Timeout = 10) -> PolarAsync:
+    def sdk(self, token: str = TOKEN, timeout: float | httpx.Timeout = 60) -> PolarAsync:
         return PolarAsync(token, base_url=self.url, timeout=timeout)
 
     async def admin(self, path: str, **body: object) -> Any:

@@ -45,10 +45,10 @@ DIES = "import sys; print('no database here'); sys.exit(3)"
 
 def tiny(name: str, program: str, port: int | None = None) -> Part:
     port = port or free_port()
-    return Part(name, (sys.executable, "-c", program, str(port)), {}, f"http://{HOST}:{port}/", ready_seconds=20)
+    return Part(name, (sys.executable, "-c", program, str(port)), {}, f"http://{HOST}:{port}/", ready_seconds=60)
 
 
-async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 60) -> None:
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - a pid file and a log raise no event
             await asyncio.sleep(0.02)

@@ -99,7 +99,7 @@ class Courier:
     async def _attempt(self, client: httpx.AsyncClient, event: sqlite3.Row) -> None:
         try:
             code, response = await self._post(client, event)
-            record_attempt(self._hooks, event["id"], code, response)
+            record_attempt(self._hooks, event, code, response)
             facts = {"webhook_id": event["id"], "type": event["type"], "status": code, "attempt": event["attempts"] + 1}
             log.info("webhook", extra={"facts": facts})
         except Exception:

@@ -19,6 +19,7 @@ from services.booking.bookings.representation import etag, represent
 from services.booking.users.domain import UserErased
 from services.booking.venues.domain import Court, Slot, Venue
 from services.booking.venues.queries import Catalogue
+from services.chassis.crash_points import reach
 from services.chassis.database import Database
 from services.chassis.idempotency import Answer, IdempotencyKey, replay
 from services.chassis.outbox import Outgoing
@@ -78,12 +79,14 @@ class Hold:
 
     @stamina.retry(on=(asyncpg.DeadlockDetectedError, asyncpg.SerializationError), attempts=3, wait_max=0.5)
     async def _try(self, database: Database) -> Outcome:
+        reach("hold.asked")
         try:
             await database.fetch(STATEMENT, *self._arguments())
         except asyncpg.PostgresError as error:
             if error.sqlstate != REFUSED:
                 raise
             return str(error)  # type: ignore[return-value]  # one of the others: the statement has no other
+        reach("hold.committed")
         return "held"
 
     def _arguments(self) -> tuple[object, ...]:

@@ -13,6 +13,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from services.notifications.emails.domain import REPORTED, State
 from services.notifications.metadata import Base
 
+NOBODY = UUID(int=0)
+"""The venue of mails that were written before it was kept."""
 STATES = ", ".join(f"'{state}'" for state in State)
 TAKEN = ", ".join(f"'{state}'" for state in REPORTED if state is not State.SUPPRESSED)
 
@@ -47,10 +49,10 @@ class Email(Base):
     version: Mapped[int]
     refund_id: Mapped[str] = mapped_column(Text, server_default="")
     copy: Mapped[int] = mapped_column(SmallInteger, server_default="0")
-    venue_id: Mapped[UUID]
+    venue_id: Mapped[UUID] = mapped_column(server_default=str(NOBODY))
     user_id: Mapped[UUID | None]
     """Empty where it goes to the club's staff."""
-    about: Mapped[dict[str, Any]] = mapped_column(JSON)
+    about: Mapped[dict[str, Any]] = mapped_column(JSON, server_default="{}")
     # JSON, not JSONB: it keeps the order of its members, so each try sends the same bytes and the provider sees one request.
     payload: Mapped[dict[str, Any]] = mapped_column(JSON)
     state: Mapped[str] = mapped_column(Text, default=State.QUEUED, server_default=State.QUEUED)
@@ -58,7 +60,7 @@ class Email(Base):
     provider_id: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     useless_after: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    unsure_since: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    unsure_since: Mapped[datetime | None] = mapped_column("first_tried_at", DateTime(timezone=True))
     under_way_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     sent_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     reported_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

@@ -14,8 +14,7 @@ async def open_checkout(delivery: Delivery[BookingHeld], polar: Polar) -> None:
     async with delivery.unit_of_work() as work:
         intent = await mutations.intend(work, delivery.event)
     if intent is None:
-        async with delivery.once():
-            return
+        return
     checkout = await _checkout_for(intent, polar)
     checkout.must_ask_for(intent.quote)
     async with delivery.once() as work:

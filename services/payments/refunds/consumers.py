@@ -22,8 +22,10 @@ async def pay_back(delivery: Delivery[PaymentRefundRequested], polar: Polar, res
     refund_id = delivery.event.refund_id
     async with delivery.unit_of_work() as work:
         call = await mutations.begin(work, refund_id, rest)
+    if call is None:
+        return
     try:
-        seen = await _carry_out(call, polar) if call else None
+        seen = await _carry_out(call, polar)
     except (NotDone, OtherRefundUnderWay):
         async with delivery.unit_of_work() as work:
             await mutations.put_back(work, refund_id)
@@ -33,9 +35,8 @@ async def pay_back(delivery: Delivery[PaymentRefundRequested], polar: Polar, res
             await mutations.give_up(work, refund_id, str(refusal))
         return
     async with delivery.once() as work:
-        if seen:
-            await take_up(work, seen, polar.product_id, PAYMENTS)
-            await mutations.end_without_money(work, refund_id)
+        await take_up(work, seen, polar.product_id, PAYMENTS)
+        await mutations.end_without_money(work, refund_id)
 
 
 async def _carry_out(call: Call, polar: Polar) -> Sighting:

@@ -26,9 +26,6 @@ async def look_where_told(delivery: Delivery[PolarWebhook], polar: Polar) -> Non
         seen = await _look_at_order(webhook, polar)
         async with delivery.once() as work:
             await take_up(work, seen, polar.product_id, POLAR)
-    else:
-        async with delivery.once():
-            return
 
 
 async def _look_at_order(webhook: PolarWebhook, polar: Polar) -> Sighting:

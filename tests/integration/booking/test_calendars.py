@@ -22,7 +22,7 @@ async def test_a_booking_goes_into_the_players_calendar(club: Club) -> None:
     (event,) = Calendar.from_ical(answer.content).events
     assert event.start.isoformat() == starts_at
     assert (event["SEQUENCE"], event["STATUS"]) == (1, "TENTATIVE")
-    assert (await club.ask("GET", path, "curious")).json()["code"] == "booking-not-found"
+    assert (await club.ask("GET", path, "peeping")).json()["code"] == "booking-not-found"
 
 
 async def test_a_feed_needs_its_address_and_nothing_else(club: Club) -> None:
@@ -40,7 +40,7 @@ async def test_a_feed_needs_its_address_and_nothing_else(club: Club) -> None:
 
 
 async def test_a_new_address_closes_the_old_one(club: Club) -> None:
-    paths = [await _renew(club, "careful") for _ in range(2)]
+    paths = [await _renew(club, "renewing") for _ in range(2)]
     old, new = [await club.ask("GET", path) for path in paths]
     assert (old.status_code, old.json()["code"]) == (404, "calendar-not-found")
     assert new.status_code == 200

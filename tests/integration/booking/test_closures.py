@@ -217,7 +217,7 @@ async def test_a_court_that_is_opened_again_keeps_its_bookings(rainy: RainyDays)
     assert (await hall.unblock(str(block))).json() == {"unblocked": 1}
     await mutations.carry_out(hall.worker.unit_of_work, hall.worker.catalogue, closure_id)
     assert (await rainy.progress(str(closure_id)))["cancelled"] == BOOKINGS // PAID_COURTS
-    assert (await hall.hold("early-bird", opened, rainy.since.replace(hour=20))).status_code == 201
+    assert (await hall.hold("bird-of-the-evening", opened, rainy.since.replace(hour=20))).status_code == 201
 
 
 async def test_an_empty_hall_is_closed_at_once(arena: Hall) -> None:
@@ -226,9 +226,9 @@ async def test_an_empty_hall_is_closed_at_once(arena: Hall) -> None:
     path = f"/v1/venues/{arena.venue_id}/closures"
     answer = await arena.club.ask("POST", path, "chief", role="staff", json=body)
     assert (answer.status_code, answer.json()["state"], answer.json()["total"]) == (202, "done", 0)
-    refused = await arena.club.ask("POST", path, "sly", json=body)
+    refused = await arena.club.ask("POST", path, "sly-at-the-arena", json=body)
     assert (refused.status_code, refused.json()["code"]) == (403, "staff-only")
-    shown = await arena.club.ask("GET", f"/v1/closures/{answer.json()['id']}", "sly")
+    shown = await arena.club.ask("GET", f"/v1/closures/{answer.json()['id']}", "sly-at-the-arena")
     assert shown.status_code == 403
     backwards = body | {"until": body["from"]}
     wrong = await arena.club.ask("POST", path, "chief", role="staff", json=backwards)

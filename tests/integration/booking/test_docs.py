@@ -60,4 +60,4 @@ async def test_a_booking_that_has_not_changed_is_not_sent_again(club: Club) -> N
     await club.ask("POST", f"{path}/cancel", "frugal", json={})
     changed = await club.ask("GET", path, "frugal", headers={"If-None-Match": first.headers["etag"]})
     assert (changed.status_code, changed.json()["status"]) == (200, "cancelled")
-    assert (await club.ask("GET", path, "curious", headers={"If-None-Match": "*"})).status_code == 404
+    assert (await club.ask("GET", path, "browsing", headers={"If-None-Match": "*"})).status_code == 404

@@ -70,7 +70,7 @@ async def test_a_change_that_was_decided_on_an_old_state_is_refused(desk: Desk) 
 async def test_staff_books_without_payment_and_a_player_may_not(desk: Desk) -> None:
     court, starts_at = a_free_slot()
     body = {"court_id": court, "starts_at": starts_at, "without_payment": True}
-    refused = await desk.club.ask("POST", "/v1/bookings", "sly", json=body)
+    refused = await desk.club.ask("POST", "/v1/bookings", "sly-with-time", json=body)
     assert (refused.status_code, refused.json()["code"]) == (403, "staff-only")
     await desk.club.hire("coach")
     booked = await desk.club.ask("POST", "/v1/bookings", "coach", role="staff", json=body)

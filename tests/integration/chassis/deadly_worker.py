@@ -9,6 +9,7 @@ import signal
 from sqlalchemy import insert
 
 from courtside_contracts.topics import BOOKING_EVENTS
+from services.chassis import subscribing
 from services.chassis.clock import DatabaseClock
 from services.chassis.consuming import Consumers
 from services.chassis.database import Database
@@ -17,6 +18,8 @@ from services.chassis.working import consume
 from tests.integration.chassis.conftest import Noted, WorkerSettings, effects
 
 DEADLY_EXIT = 9
+MEMBER = "the one worker"
+"""A static member: the next process takes the place of the dead one at once, and need not wait until the group has forgotten it."""
 
 
 async def note(work: UnitOfWork, event: Noted) -> None:
@@ -38,4 +41,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    subscribing.CONSUMER["group_instance_id"] = MEMBER
     asyncio.run(main())

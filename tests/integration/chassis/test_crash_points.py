@@ -21,11 +21,16 @@ import pytest
 from courtside_contracts.envelope import Envelope
 from courtside_contracts.topics import COURT_EVENTS
 from services.chassis import crash_points
-from tests.integration.chassis.conftest import Bench, Noted, reader, until
+from tests.integration.booking.test_killed_holds import POINTS_OF_A_HOLD
+from tests.integration.chassis.conftest import GIVE_UP_SECONDS, Bench, Noted, reader, until
 from tests.integration.chassis.crashing import Asked, AskedToCall
 from tests.programs import REPOSITORY, free_port
 
 POINTS = (
+    "attempt.begun",
+    "attempt.ended",
+    "attempt.handled",
+    "attempt.unwritten",
     "batch.handled",
     "offsets.committed",
     "record.failed",
@@ -37,6 +42,7 @@ POINTS = (
     "transaction.committed",
     "transaction.written",
 )
+"""Those of a worker. What an API comes to in one request is killed in its service's tests."""
 PASSES = (1, 2)
 RETRY_SECONDS = 0.5
 ROUND_SECONDS = 3.0
@@ -48,7 +54,7 @@ RECOVERED_WITHIN_SECONDS = 90.0
 def test_every_point_in_the_source_is_killed_here() -> None:
     sources = (REPOSITORY / "services").rglob("*.py")
     found = {name for source in sources for name in re.findall(r'\breach\("([^"]+)"\)', source.read_text())}
-    assert found == set(POINTS)
+    assert found == {*POINTS, *POINTS_OF_A_HOLD}
 
 
 @dataclass
@@ -78,7 +84,7 @@ class Worker:
             yield child
         finally:
             child.kill()
-            child.wait(10)
+            child.wait(GIVE_UP_SECONDS)
 
     async def ask(self) -> None:
         """Two bookings: what is said of one is handled in a shared transaction, of the other by a call. Each first now, then later."""

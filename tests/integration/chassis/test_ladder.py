@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
@@ -13,8 +15,9 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from courtside_contracts.topics import BOOKING_EVENTS
 from services.chassis.retrying import Transient
+from services.chassis.subscribing import Subscription
 from services.chassis.unit_of_work import UnitOfWork
-from tests.integration.chassis.conftest import Bench, Called, Noted, until
+from tests.integration.chassis.conftest import GIVE_UP_SECONDS, Bench, Called, Noted, until
 
 pytestmark = pytest.mark.slow
 
@@ -90,56 +93,94 @@ async def test_what_the_provider_asks_for_is_waited_at_least(bench: Bench) -> No
     assert await bench.count(tier(bench, "5s")) == 0
 
 
-async def test_a_worker_that_is_told_to_stop_ends_its_batch_and_commits_it(bench: Bench) -> None:
-    begun, may_end = asyncio.Event(), asyncio.Event()
-    note = bench.note
+class HeldBatch:
+    """What the first batch waits for, and which records were begun: also those that never came to their effect."""
 
-    async def held(work: UnitOfWork, event: Noted) -> None:
-        begun.set()
-        await may_end.wait()
-        await note(work, event)
+    def __init__(self, bench: Bench) -> None:
+        self.begun: list[tuple[str, int]] = []
+        self.is_begun, self.may_end = asyncio.Event(), asyncio.Event()
+        self.note = bench.note
+        bench.note = self  # type: ignore[method-assign]
 
-    bench.note = held  # type: ignore[method-assign]
+    async def __call__(self, work: UnitOfWork, event: Noted) -> None:
+        self.begun.append((event.name, event.number))
+        self.is_begun.set()
+        await self.may_end.wait()
+        await self.note(work, event)
+
+
+@dataclass
+class HandOver:
+    """Of the main group: a member is asked to give its partitions up, and then has given them up."""
+
+    bench: Bench
+    held: HeldBatch
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    begun_and_committed: list[tuple[int, int]] = field(default_factory=list)
+
+    async def around(self, drain: Callable[[Subscription], Awaitable[None]], subscription: Subscription) -> None:
+        is_main = subscription.group == self.bench.settings.topic_prefix + self.bench.settings.service
+        if is_main:
+            self.asked.set()
+        await drain(subscription)
+        if is_main:
+            self.begun_and_committed.append((len(self.held.begun), await self.committed()))
+
+    async def committed(self) -> int:
+        places = (TopicPartition(self.bench.topic, number) for number in range(BOOKING_EVENTS.partitions))
+        return sum([await self.bench.committed(place) or 0 for place in places])
+
+
+@pytest.fixture
+def held(bench: Bench) -> HeldBatch:
+    return HeldBatch(bench)
+
+
+@pytest.fixture
+def hand_over(bench: Bench, held: HeldBatch, monkeypatch: pytest.MonkeyPatch) -> HandOver:
+    watched, drain = HandOver(bench, held), Subscription.drain
+    monkeypatch.setattr(Subscription, "drain", lambda subscription: watched.around(drain, subscription))
+    return watched
+
+
+async def test_a_worker_that_is_told_to_stop_ends_its_batch_and_commits_it(bench: Bench, held: HeldBatch) -> None:
     events = [Noted(name="a", number=number) for number in range(5)]
     await bench.publish(*events)
     async with bench.working() as worker:
-        await begun.wait()
+        await asyncio.wait_for(held.is_begun.wait(), GIVE_UP_SECONDS)
         worker.stopping.set()
         await bench.publish(Noted(name="a", number=5))
-        may_end.set()
+        held.may_end.set()
     done = await bench.effects()
     assert done[:1] == [("a", 0)]
     assert await bench.committed(TopicPartition(bench.topic, 0)) == len(done)
     async with bench.working():
         await bench.until_committed()
-    assert bench.tries == [("a", number) for number in range(6)], "nothing was begun twice"
+    assert held.begun == [("a", number) for number in range(6)], "nothing was begun twice"
 
 
-@pytest.mark.slow
-async def test_partitions_change_hands_between_batches_not_within_one(bench: Bench) -> None:
-    begun, may_end = asyncio.Event(), asyncio.Event()
-    note = bench.note
-
-    async def held(work: UnitOfWork, event: Noted) -> None:
-        begun.set()
-        await may_end.wait()
-        await note(work, event)
-
-    bench.note = held  # type: ignore[method-assign]
+async def test_partitions_change_hands_between_batches_not_within_one(
+    bench: Bench, held: HeldBatch, hand_over: HandOver
+) -> None:
     for partition in range(BOOKING_EVENTS.partitions):
         await bench.publish(*(Noted(name=f"p{partition}", number=number) for number in range(8)), partition=partition)
-    async with AsyncExitStack() as members:
+    async with AsyncExitStack() as members, asyncio.TaskGroup() as starting:
         await members.enter_async_context(bench.working())
-        await begun.wait()
-        await members.enter_async_context(bench.working())
-        may_end.set()
+        await asyncio.wait_for(held.is_begun.wait(), GIVE_UP_SECONDS)
+        # It can only join once the first has given partitions up, and that one first ends its batch.
+        joining = starting.create_task(members.enter_async_context(bench.working()))
+        await asyncio.wait_for(hand_over.asked.wait(), GIVE_UP_SECONDS)
+        assert not joining.done()
+        held.may_end.set()
+        await joining
         for partition in range(BOOKING_EVENTS.partitions):
             await bench.until_committed(partition)
-    assert set(Counter(bench.tries).values()) == {1}, "no record was begun by both"
+    begun, committed = hand_over.begun_and_committed[0]
+    assert begun == committed > 0, "what was begun is committed before another may have it"
+    assert set(Counter(held.begun).values()) == {1}, "no record was begun by both"
     assert len(await bench.effects()) == 8 * BOOKING_EVENTS.partitions
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_members_that_come_and_go_never_stop_the_others_for_long(bench: Bench) -> None:
     published: list[Noted] = []

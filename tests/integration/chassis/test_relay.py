@@ -27,7 +27,7 @@ from services.chassis.sending import RelayFailed, Sender
 from services.chassis.service import Process, Service
 from services.chassis.telemetry import tracing
 from services.chassis.unit_of_work import UnitOfWorkFactory
-from tests.integration.chassis.conftest import Bench, Noted, until
+from tests.integration.chassis.conftest import GIVE_UP_SECONDS, Bench, Noted, until
 
 
 @asynccontextmanager
@@ -39,7 +39,7 @@ async def relaying(bench: Bench) -> AsyncIterator[asyncio.Task[None]]:
         yield task
     finally:
         stopping.set()
-        await asyncio.wait([task], timeout=10)
+        await asyncio.wait([task], timeout=GIVE_UP_SECONDS)
 
 
 @asynccontextmanager

@@ -48,7 +48,7 @@ async def test_a_pile_of_events_drains_at_a_flat_rate_even_while_nothing_can_be_
         await until("an empty outbox", lambda: left(connection), lambda count: count == 0)
     rates = [ROWS / TENTHS / (after - before) for before, after in pairwise(moments)]
     log.info("events/s by tenth: %s; memory +%d MiB", [*map(round, rates)], (memory_most - memory_before) >> 20)
-    assert rates[-1] > statistics.median(rates) / 2, rates
+    assert rates[-1] > statistics.median(rates) / 4, rates
     assert memory_most - memory_before < GROWTH_MAX_BYTES
 
 

@@ -25,6 +25,7 @@ from services.chassis.auth import TokenVerifier
 from services.chassis.clock import DatabaseClock
 from services.chassis.consuming import AlreadyHandled, Delivery
 from services.chassis.database import Database
+from services.chassis.dead_letters.domain import Desk
 from services.chassis.doorbell import Doorbell
 from services.chassis.outbox import outbox
 from services.chassis.service import Chassis
@@ -161,8 +162,12 @@ class Payments:
         doorbell = Doorbell(settings.database_url.get_secret_value())
         chassis = Chassis(settings, database, clock, UnitOfWorkFactory(database, clock, doorbell.ring), doorbell)
         polar = Polar.connect(settings)
-        state = {"chassis": chassis, "polar_webhook_secrets": settings.polar_webhook_secrets, "polar": polar}
-        state["verifier"] = TokenVerifier(settings)
+        state: dict[str, Any] = {
+            "chassis": chassis,
+            "polar_webhook_secrets": settings.polar_webhook_secrets,
+            "polar": polar,
+        }
+        state |= {"verifier": TokenVerifier(settings), "desk": Desk("payments", {})}
         app = http.create_app(settings, "Courtside payments", WEBHOOK_MAX_BYTES, ROUTERS, **state)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         client = httpx.AsyncClient(transport=transport, base_url="http://payments.test", trust_env=False)

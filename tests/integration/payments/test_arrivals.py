@@ -103,9 +103,9 @@ async def test_paid_expired_cancelled_paid_again_and_refunded_in_any_order_end_a
     await exchange.must_close(*(story.visit for story in stories))
 
 
-@pytest.mark.parametrize("without", FIVE)
+@pytest.mark.parametrize("without", ["expired", "cancelled", "refunded"])
 async def test_with_one_of_the_five_left_out_money_closes_in_any_order(exchange: Exchange, without: str) -> None:
-    """Which booking stands in the end depends on what happened first, by nature: what is paid and what is owed agree all the same."""
+    """Whether the booking stands in the end depends on what happened first, by nature. What is paid and what is owed agree all the same."""
     left: Sequence[str] = [what for what in FIVE if what != without]
     orders = list(itertools.permutations(left))
     stories = await begin(exchange, len(orders))

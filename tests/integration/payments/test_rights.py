@@ -67,6 +67,7 @@ ROWS: dict[str, tuple[tuple[int, ...], Callable[[Exchange], Awaitable[Ask]]]] = 
     "POST /v1/ops/dead-letters/{dead_letter_id}/redrive": (NOT_THERE, at(DEAD + "/{id}/redrive", BECAUSE)),
     "POST /v1/ops/dead-letters/{dead_letter_id}/edit": (NOT_THERE, at(DEAD + "/{id}/edit", BECAUSE | {"value": {}})),
     "POST /v1/ops/dead-letters/{dead_letter_id}/discard": (NOT_THERE, at(DEAD + "/{id}/discard", BECAUSE)),
+    "POST /v1/ops/dead-letters/{dead_letter_id}/reopen": (NOT_THERE, at(DEAD + "/{id}/reopen", BECAUSE)),
     "POST /v1/ops/dead-letters/redrives": (
         (401, 403, 403, 403, 409),
         at(DEAD + "/redrives", BECAUSE | {"error_class": "Never"}),

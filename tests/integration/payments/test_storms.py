@@ -72,6 +72,7 @@ async def test_five_hundred_players_on_a_bad_line_are_charged_and_refunded_once_
     assert len({event.refund_id for event in refunded}) == PLAYERS
     assert await running.ask("SELECT count(*) FROM dead_letters") == 0
     struck = (await running.standin.pull("faults", "GET"))["faults"]
+    await running.standin.pull("faults", "DELETE")
     assert all(fault["fired"] >= PLAYERS // 50 for fault in struck), struck
 
 
@@ -79,25 +80,25 @@ OPENED = "SELECT count(*) = 1 FROM payment_attempts WHERE booking_id = $1 AND st
 REFUNDED = "SELECT count(*) = 1 FROM refunds WHERE booking_id = $1 AND state = 'succeeded'"
 
 
-@pytest.mark.parametrize("point", ["transaction.written", "transaction.committed", "relay.sent", "batch.handled"])
+@pytest.mark.parametrize("point", ["transaction.written", "transaction.committed", "relay.sent"])
 async def test_a_service_that_dies_on_its_way_charges_and_refunds_once(running: Running, point: str) -> None:
-    """At its first, second and third pass of a named point: between commit and Kafka, between Kafka and the offset."""
+    """At its first and second pass of a named point: between Polar's yes and our commit, between commit and Kafka, and behind it."""
     known = player()
     await stopped_while(running, running.say([known.profile, known.held]))
-    deaths = [await dies(running, point, number, OPENED, known.booking_id) for number in (1, 2, 3)]
+    deaths = [await dies(running, point, number, OPENED, known.booking_id) for number in (1, 2)]
     await asyncio.to_thread(running.program.start)
     await running.until(OPENED, known.booking_id)
     await running.pay(known.booking_id)
     await running.until("SELECT count(*) = 1 FROM orders WHERE booking_id = $1", known.booking_id)
     await stopped_while(running, running.say([await cancelled(running, known)]))
-    deaths += [await dies(running, point, number, REFUNDED, known.booking_id) for number in (1, 2, 3)]
+    deaths += [await dies(running, point, number, REFUNDED, known.booking_id) for number in (1, 2)]
     await asyncio.to_thread(running.program.start)
     await running.until(REFUNDED, known.booking_id)
 
     ledger = await running.standin.ledger(known.booking_id)
     assert (ledger["charges"], ledger["refunds"], ledger["balance_minor"]) == (1, 1, 0)
     assert len({event.refund_id for event in await running.hear(PaymentRefunded, {known.booking_id})}) == 1
-    assert deaths[0] and deaths[3]  # noqa: PT018 - before the payment, and after it
+    assert deaths[0] and deaths[2]  # noqa: PT018 - before the payment, and after it
 
 
 async def test_an_operator_compares_with_polar_by_a_command(running: Running) -> None:

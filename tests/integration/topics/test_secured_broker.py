@@ -70,7 +70,7 @@ async def open_club(club: Club) -> AsyncIterator[Club]:
 
 async def test_a_player_books_pays_and_gets_a_mail(open_club: Club) -> None:
     urls, keys = open_club.urls, open_club.stack.installation.paths.keys
-    async with httpx.AsyncClient(timeout=10, follow_redirects=False, trust_env=False) as http:
+    async with httpx.AsyncClient(timeout=60, follow_redirects=False, trust_env=False) as http:
         player = Player(http, urls, "ana@example.com", tokens.mint(keys, "ana@example.com", "Ana Ruiz"))
         booking_id, _ = await player.hold(await free_slots(http, urls.booking, str(VENUE_ID), 1))
         await player.pay(await player.open_checkout(booking_id))
@@ -163,7 +163,7 @@ async def test_a_team_downstream_reads_in_a_group_of_its_own(club: Club) -> None
     event = a_booking(booking_id=uuid4())
     await club.tell("booking", event)
     async with club.reading("downstream", "booking.events", "downstream.club-app") as consumer:
-        assert (await asyncio.wait_for(consumer.getone(), 30)).value is not None
+        assert (await asyncio.wait_for(consumer.getone(), 60)).value is not None
         await consumer.commit()
 
 

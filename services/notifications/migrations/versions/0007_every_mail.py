@@ -19,7 +19,7 @@ STATES = (
 TAKEN = "'sent', 'delayed', 'delivered', 'opened', 'clicked', 'bounced', 'failed', 'complained'"
 HAS_PROVIDER_ID = "OR (provider_id IS NOT NULL AND sent_at IS NOT NULL)"
 NOBODY = "00000000-0000-0000-0000-000000000000"
-"""The venue of mails that were written before it was kept: only an admin sees them."""
+"""The venue of mails that were written before it was kept, or by the release before: only an admin sees them."""
 
 
 def upgrade() -> None:
@@ -40,7 +40,6 @@ def downgrade() -> None:
 
 
 def _emails() -> None:
-    op.alter_column("emails", "first_tried_at", new_column_name="unsure_since")
     op.alter_column("emails", "user_id", nullable=True)
     for column in (
         sa.Column("refund_id", sa.Text(), nullable=False, server_default=""),
@@ -56,8 +55,6 @@ def _emails() -> None:
         sa.Column("request_reason", sa.Text()),
     ):
         op.add_column("emails", column)
-    for name in ("venue_id", "about"):
-        op.alter_column("emails", name, server_default=None)
     _check_states(STATES, f"state NOT IN ({TAKEN}) {HAS_PROVIDER_ID}")
     op.create_check_constraint(
         op.f("emails_copy_was_requested"),
@@ -92,7 +89,6 @@ def _emails_as_before() -> None:
     ):
         op.drop_column("emails", column)
     op.alter_column("emails", "user_id", nullable=False)
-    op.alter_column("emails", "unsure_since", new_column_name="first_tried_at")
 
 
 def _check_states(states: str, taken: str) -> None:

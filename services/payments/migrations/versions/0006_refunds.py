@@ -30,11 +30,8 @@ def downgrade() -> None:
     op.drop_table("reconciliations")
     op.drop_table("payment_history")
     op.drop_table("refunds")
-    op.drop_index("polar_webhooks_by_received_at", "polar_webhooks")
-    op.drop_index("quarantined_orders_unsettled", "quarantined_orders")
     for column in ("attempt_id", "booking_id", "settled_at"):
         op.drop_column("quarantined_orders", column)
-    op.drop_index("orders_by_attempt_id", "orders")
     op.execute("DELETE FROM orders WHERE id NOT IN (SELECT min(id::text)::uuid FROM orders GROUP BY attempt_id)")
     op.create_unique_constraint("orders_unique_attempt_id", "orders", ["attempt_id"])
     op.drop_constraint(op.f("payment_attempts_open_with_checkout"), "payment_attempts")
@@ -44,8 +41,6 @@ def downgrade() -> None:
         "payment_attempts",
         "(state IN ('open', 'paid')) = (checkout_id IS NOT NULL)",
     )
-    op.drop_index("payment_attempts_unfinished", "payment_attempts")
-    op.drop_index("payment_attempts_by_booking_id", "payment_attempts")
     for column in ("hold_expires_at", "venue_id"):
         op.drop_column("payment_attempts", column)
     op.drop_column("profiles", "staff_of")
@@ -60,27 +55,12 @@ def _attempts() -> None:
         "payment_attempts",
         "state NOT IN ('open', 'paid') OR checkout_id IS NOT NULL",
     )
-    op.create_index("payment_attempts_by_booking_id", "payment_attempts", ["booking_id"])
-    op.create_index(
-        "payment_attempts_unfinished",
-        "payment_attempts",
-        ["created_at"],
-        postgresql_where=sa.text("state IN ('creating', 'open')"),
-    )
 
 
 def _orders() -> None:
     op.drop_constraint("orders_unique_attempt_id", "orders")
-    op.create_index("orders_by_attempt_id", "orders", ["attempt_id"])
     for column in (sa.Column("attempt_id", sa.Uuid), sa.Column("booking_id", sa.Uuid), sa.Column("settled_at", INSTANT)):
         op.add_column("quarantined_orders", column)
-    op.create_index(
-        "quarantined_orders_unsettled",
-        "quarantined_orders",
-        ["found_at", "id"],
-        postgresql_where=sa.text("settled_at IS NULL"),
-    )
-    op.create_index("polar_webhooks_by_received_at", "polar_webhooks", ["received_at"])
 
 
 def _refunds() -> None:
