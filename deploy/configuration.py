@@ -63,6 +63,11 @@ LOCAL_STACK = {
     ),
     "COURTSIDE_ENVIRONMENT": ("text", "", "With `production` no stand-in starts."),
     "COURTSIDE_CRASH_AT": ("text", "", "For tests: the point at which a process kills itself. Refused in production."),
+    "COURTSIDE_PROCESSES": (
+        "JSON object",
+        "those of `docker-compose.yml`",
+        "Whom the gateway's `/health` asks: names of processes, and `host:port` of each.",
+    ),
     "COURTSIDE_KAFKA_CONTROLLER_PORT": ("port", "a free one", "Where the local Kafka talks to itself."),
 }
 
