@@ -16,7 +16,7 @@ from typing import Literal
 from uuid import UUID
 
 from services.chassis import problems
-from services.chassis.retrying import Fatal, NotTried
+from services.chassis.retrying import NotTried
 from services.payments.orders.domain import Order
 
 State = Literal["requested", "calling", "pending", "succeeded", "failed"]
@@ -49,10 +49,6 @@ class NothingToRefund(problems.Conflict):
 
 class SayWhichOrder(problems.Conflict):
     """More than one order was paid here; `order_ids` lists them."""
-
-
-class RefundUnknown(Fatal):
-    """No such refund was ever requested here."""
 
 
 class OtherRefundUnderWay(NotTried):

@@ -23,7 +23,6 @@ from services.payments.refunds.domain import (
     Debt,
     Gone,
     PolarRefund,
-    RefundUnknown,
     Sighting,
     is_news,
     may_call,
@@ -68,7 +67,13 @@ async def request(work: UnitOfWork, debt: Debt, actor: str) -> Refund | None:
 
 
 async def begin(work: UnitOfWork, refund_id: UUID, rest: timedelta) -> Call | None:
-    """Mark that Polar is about to be asked. `None` when there is nothing to ask for any more. Raises what `may_call` raises."""
+    """Mark that Polar is about to be asked. `None` when there is nothing to ask for any more. Raises what `may_call` raises.
+
+    A refund that is not known here was requested before this database was restored: the reconciler lists what became of its order.
+    """
+    if await queries.attempt_of(work.session, refund_id) is None:
+        log.error("refund unknown: was this database restored?", refund_id=str(refund_id))
+        return None
     refund = await _locked(work, refund_id)
     other = await queries.other_is_under_way(work.session, refund)
     if not may_call(refund.state, refund.called_at, other, work.now, rest):
@@ -129,8 +134,7 @@ def refunded_minor(refunds: Sequence[Refund]) -> int:
 async def _locked(work: UnitOfWork, refund_id: UUID) -> Refund:
     """The attempt first, as everywhere: then nobody else changes its refunds."""
     attempt_id = await queries.attempt_of(work.session, refund_id)
-    if attempt_id is None:
-        raise RefundUnknown(f"there is no refund {refund_id}")
+    assert attempt_id is not None, "it was begun, and refunds are never deleted"
     await locked(work.session, attempt_id)
     return await work.session.get_one(Refund, refund_id, populate_existing=True)
 
