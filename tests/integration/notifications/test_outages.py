@@ -191,18 +191,18 @@ async def test_nobody_is_reminded_of_a_game_that_was_called_off_during_an_outage
     count, others = 10, 500
     with standin(tmp_path, rate_per_s=0) as outbox:
         async with mailers(place, outbox, RESEND_PER_SECOND="500") as found:
-            await found.start()
+            await found.start("mailer-of-a-night")
             profiles, bookings = booked(count, count)
             games = [tomorrows(booking) for booking in bookings]
             await found.put([*profiles, *games])
             await found.until(lambda: found.all_sent(count))
-            await found.stack.stop("mailer")
+            await found.stack.stop("mailer-of-a-night")
             async with found.database.sessions() as session, session.begin():
                 await session.execute(text("UPDATE bookings SET standing_since = now() - interval '3 days'"))
                 await session.execute(text("DELETE FROM crons"))
             more = [a_booking(booking_id=uuid4(), user_id=profiles[number % count].user_id) for number in range(others)]
             await found.put([*more, *(cancelled(game, 3) for game in games)])
-            await found.start()
+            await found.start("mailer-of-a-night")
             await found.until(lambda: has_fired(found, "remind"))
             async with found.database.sessions() as session:
                 called_off = text("SELECT count(*) FROM bookings WHERE status = 'cancelled'")
