@@ -19,10 +19,10 @@ from services.chassis.consuming import LANES, AlreadyHandled, Consumers, Deliver
 from services.chassis.dead_letters import erasure
 from services.chassis.decoding import Decoder, Received
 from services.chassis.forwarding import Forwarder
+from services.chassis.messaging_spans import processing, receiving, routing
 from services.chassis.retrying import Fatal, Ladder, NotTried, Overtaken, Transient, is_database_away, next_hop
 from services.chassis.settings import Settings
 from services.chassis.subscribing import Record
-from services.chassis.telemetry import tracing
 from services.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
 log = structlog.get_logger()
@@ -47,13 +47,14 @@ class Pipeline:
 
     async def handle_batch(self, records: Sequence[Record]) -> None:
         """Raises only when nothing may be passed over: our database or the broker is away."""
-        if await self._attempts.begin(records):
-            log.warning("going carefully through a batch that a process before did not end", records=len(records))
-            for record in records:
-                await self._handle_carefully(record)
-        else:
-            await self._handle(records)
-        await self._attempts.end(records)
+        with receiving(records, self._group):
+            if await self._attempts.begin(records):
+                log.warning("going carefully through a batch that a process before did not end", records=len(records))
+                for record in records:
+                    await self._handle_carefully(record)
+            else:
+                await self._handle(records)
+            await self._attempts.end(records)
 
     async def _handle(self, records: Sequence[Record]) -> None:
         received = [read for record in records if (read := await self._read(record))]
@@ -77,7 +78,8 @@ class Pipeline:
         try:
             received = self._decoder.decode(record)
         except (Fatal, Transient) as error:
-            await self._route(record, error)
+            with processing(record, self._group, None):
+                await self._route(record, error)
             return None
         if received is None:
             HANDLED.labels(record.topic, OTHER, "passed over").inc()
@@ -91,7 +93,7 @@ class Pipeline:
                 for read in batch:
                     if read.envelope.id in new:
                         new.discard(read.envelope.id)
-                        with tracing(read.envelope.traceparent, read.envelope.correlation_id):
+                        with self._processing(read):
                             await self._apply(read, work)
         except Exception as error:
             if is_database_away(error):
@@ -110,7 +112,7 @@ class Pipeline:
             await handle(work, read.event)
 
     async def _handle_one(self, read: Received) -> None:
-        with tracing(read.envelope.traceparent, read.envelope.correlation_id):
+        with self._processing(read):
             try:
                 await self._dispatch_soon(read)
             except AlreadyHandled:
@@ -121,6 +123,9 @@ class Pipeline:
                 await self._route(read.record, error)
             else:
                 _count(read, "handled")
+
+    def _processing(self, read: Received) -> AbstractContextManager[str]:
+        return processing(read.record, self._group, read.envelope.correlation_id)
 
     async def _dispatch_soon(self, read: Received) -> None:
         for seconds in MOMENTS_SECONDS:
@@ -155,7 +160,8 @@ class Pipeline:
     async def _route(self, record: Record, error: Exception) -> None:
         """To the next tier or the dead letters, with why."""
         hop = next_hop(record, error, self._ladder, self._unit_of_work.clock.now())
-        topic = await self.forwarder.forward(record, hop)
+        with routing(hop.topic, error):
+            topic = await self.forwarder.forward(record, hop)
         HANDLED.labels(record.topic, "", "dead letter" if topic == self._ladder.dead_letters else "retried").inc()
         # A record that was not tried says nothing new, and an outage turns thousands away.
         shown = None if isinstance(error, NotTried) else error

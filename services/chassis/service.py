@@ -28,6 +28,7 @@ from services.chassis.dead_letters.crons import count_letters
 from services.chassis.dead_letters.crons import crons as dead_letter_crons
 from services.chassis.dead_letters.domain import Desk
 from services.chassis.doorbell import Doorbell
+from services.chassis.exporting import exporting
 from services.chassis.isolating import Faults
 from services.chassis.outbox_lag import measure_lag
 from services.chassis.relay import Relay
@@ -98,7 +99,8 @@ def main(
         uvloop.run(commands[role](settings))
     else:
         try:
-            sys.exit(uvloop.run(Process(settings, build, role).run()))
+            with exporting(settings, role):
+                sys.exit(uvloop.run(Process(settings, build, role).run()))
         except PortTaken as error:
             print(error, file=sys.stderr)  # noqa: T201
             sys.exit(2)

@@ -1,0 +1,144 @@
+"""One booking is one trace, from the player's request to the mail, as an OpenTelemetry collector gets it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import httpx
+import pytest
+
+from deploy.local.environment import SERVICES
+from deploy.local.processes import Processes
+from tests.e2e.conftest import NO_PACE, STANDIN_WITHOUT_LIMIT, System, finished
+from tests.otlp import Receiver, Told, receiving
+from tests.stack import TestStack
+
+pytestmark = pytest.mark.slow  # a whole system of its own
+
+GIVE_UP_SECONDS = 60
+
+
+@pytest.fixture(scope="module")
+async def collector() -> AsyncIterator[Receiver]:
+    async with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="module")
+async def traced(collector: Receiver, postgres: object, kafka: object, stack: TestStack) -> AsyncIterator[System]:
+    """The three services with an exporter, beside no others."""
+    await stack.install()
+    told = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "200"} | NO_PACE
+    async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
+        await asyncio.gather(stack.start_standin("polar"), stack.start_standin("resend", **STANDIN_WITHOUT_LIMIT))
+        await asyncio.gather(*(stack.start(service, **told) for service in SERVICES))
+        yield System(stack, client)
+        await asyncio.gather(*(stack.stop(service) for service in SERVICES))
+        await asyncio.gather(*(stack.stop(name) for name in ("polar", "resend")))
+
+
+async def until(collector: Receiver, what: str, enough: Callable[[], bool]) -> None:
+    try:
+        async with asyncio.timeout(GIVE_UP_SECONDS):
+            while not enough():  # noqa: ASYNC110 - spans come over HTTP, and nothing here is woken by them
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        names = sorted({(span.service, span.name) for span in collector.spans})
+        pytest.fail(f"{what} did not come; there are {names}")
+
+
+async def booked(traced: System, collector: Receiver) -> tuple[str, list[Told]]:
+    """A demo booking's id, and all spans of its trace."""
+    booking_id = (await finished(await traced.demo()))["booking_id"]
+
+    def its_mail() -> list[Told]:
+        held = [
+            span
+            for span in collector.spans
+            if span.kind == "producer"
+            and span.attributes.get("kafka.message.key") == booking_id
+            and span.attributes.get("courtside.event.type") == "notification.sent.v1"
+        ]
+        return [mail for mail in held if any(span.name == "POST /v1/bookings" for span in of(collector, mail))]
+
+    await until(collector, "the trace of the booking", lambda: bool(its_mail()))
+    return booking_id, of(collector, its_mail()[0])
+
+
+def of(collector: Receiver, one: Told) -> list[Told]:
+    return collector.of_trace(one.trace_id)
+
+
+async def test_one_trace_tells_of_a_booking_from_the_request_to_the_mail(traced: System, collector: Receiver) -> None:
+    prefix = traced.stack.installation.topic_prefix
+    _, spans = await booked(traced, collector)
+    told = {(span.service, span.kind, span.name) for span in spans}
+    assert told >= {
+        ("booking", "server", "POST /v1/bookings"),
+        ("booking", "producer", f"send {prefix}booking.events"),
+        ("payments", "consumer", f"process {prefix}booking.events"),
+        ("payments", "client", "POST 127.0.0.1"),  # Polar: a checkout
+        ("payments", "producer", f"send {prefix}payment.events"),
+        ("payments", "internal", "polar webhook"),
+        ("payments", "producer", f"send {prefix}payments.polar-webhooks"),
+        ("payments", "consumer", f"process {prefix}payments.polar-webhooks"),
+        ("payments", "client", "GET 127.0.0.1"),  # Polar: the order
+        ("booking", "consumer", f"process {prefix}payment.events"),
+        ("notifications", "consumer", f"process {prefix}booking.events"),
+        ("notifications", "client", "POST 127.0.0.1"),  # Resend
+        ("notifications", "producer", f"send {prefix}notification.events"),
+    }
+    known = {span.span_id for span in spans}
+    roots = [span for span in spans if span.parent_id not in known]
+    assert [root.name for root in roots] == ["POST /v1/bookings"], "every other span has its parent in the trace"
+
+
+async def test_a_webhook_and_a_batch_are_linked_to_the_traces_that_they_bring(
+    traced: System, collector: Receiver
+) -> None:
+    _, spans = await booked(traced, collector)
+    webhook = next(span for span in spans if span.name == "polar webhook")
+    ((brought_by, _),) = webhook.links
+
+    def is_brought() -> bool:
+        return any(span.name == "POST /webhooks/polar" for span in collector.of_trace(brought_by))
+
+    await until(collector, "the request that brought the webhook", is_brought)
+    for span in (span for span in spans if span.kind == "consumer"):
+        ((batch_trace, batch_id),) = span.links
+
+        def polled(trace_id: str = batch_trace, span_id: str = batch_id) -> list[Told]:
+            return [one for one in collector.of_trace(trace_id) if one.span_id == span_id]
+
+        await until(collector, "the batch", lambda polled=polled: bool(polled()))  # type: ignore[misc]  # bound now
+        (batch,) = polled()
+        assert (batch.name.split()[0], batch.kind) == ("poll", "client")
+        assert (span.trace_id, span.parent_id) in batch.links
+
+
+async def test_a_trace_says_nothing_about_the_player(traced: System, collector: Receiver) -> None:
+    _, spans = await booked(traced, collector)
+    said = " ".join(str((span.name, span.attributes, span.events)) for span in spans)
+    assert "http.route" in said
+    for private in ("@example.com", "%40example.com", "Ana", "Ruiz", "eyJ", "whsec_", "polar_oat"):
+        assert private not in said
+
+
+async def test_health_is_no_trace(traced: System, collector: Receiver) -> None:
+    assert (await traced.client.get(traced.stack.installation.url("booking") + "/readyz")).is_success
+    await booked(traced, collector)
+    assert not [span for span in collector.spans if "readyz" in str((span.name, span.attributes))]
+
+
+async def test_a_service_works_and_leaves_in_time_without_its_collector(traced: System) -> None:
+    """A collector that is away costs spans, and nothing else."""
+    stack = traced.stack
+    url = await stack.start(
+        "booking", "api", name="api-without-collector", OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9"
+    )
+    answer = await traced.client.get(f"{url}/v1/availability", params={"venue_id": "x"})
+    assert answer.status_code == 422
+    assert "traceparent" in answer.headers
+    await stack.stop("api-without-collector")
+    assert "opentelemetry" not in Processes(stack.processes.run, stack.processes.logs).log_tail("api-without-collector")
