@@ -4,11 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 REQUIREMENTS := booking payments notifications standins dev
+SERVICES := booking payments notifications
+AUDIT = $(BIN)/uv run --quiet --no-project --isolated --python $(BIN)/python --with-requirements requirements/audit.txt
 
-.PHONY: help up down reset demo test test-slow test-unit lint types fmt logs lock
+.PHONY: help up down reset demo test test-slow test-unit test-containers test-compose lint types fmt logs lock audit sbom
 
 help: ## Explain each target
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(READY): requirements/dev.txt pyproject.toml contracts/pyproject.toml
 	@$(PYTHON) deploy/local/bootstrap.py $(VENV)
@@ -35,6 +37,14 @@ test: $(READY) ## The quick tests, in some minutes, on a PostgreSQL and a Kafka 
 test-slow: $(READY) ## The others: kill -9, poison, races, a million rows, the state machine, the fuzz; part of every merge (CI says RERUNS)
 	@$(BIN)/python -m pytest -m slow $(RERUNS)
 
+test-containers: test-compose ## What compose starts, a cluster that loses a broker, and the tests of whole services on containers; needs Docker
+	@$(BIN)/python -m pytest tests/containers -m slow
+	@COURTSIDE_TEST_SERVERS=containers $(BIN)/python -m pytest -m "not child_servers" tests/integration tests/e2e
+
+test-compose: $(READY) ## The images, `docker compose up`, a booking through the gateway, scaling, a kill, and some tests on containers
+	@$(BIN)/python -m pytest tests/containers -m "not slow"
+	@COURTSIDE_TEST_SERVERS=containers $(BIN)/python -m pytest -m "not slow" tests/e2e/test_one_booking.py tests/integration/chassis/test_relay.py
+
 test-unit: $(READY) ## The pure tests, in seconds
 	@$(BIN)/python -m pytest -m "not slow" tests/unit
 
@@ -54,3 +64,18 @@ fmt: $(READY) ## Format the code and mend what ruff can mend
 lock: $(READY) ## Write requirements/*.txt anew: pinned, hashed, for all platforms, naming no index
 	@for name in $(REQUIREMENTS); do $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 	  --python-version 3.11 --no-emit-package courtside-contracts --group $$name pyproject.toml -o requirements/$$name.txt; done
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.13 \
+	  --group image -o requirements/image.txt
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
+	  --python-version 3.11 --group pyproject.toml:audit -o requirements/audit.txt
+
+audit: $(READY) ## Ask the advisory service about every requirement of every image; fails when it cannot be asked
+	@for name in $(SERVICES); do echo "requirements/$$name.txt"; \
+	  $(AUDIT) pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r requirements/$$name.txt \
+	  || { echo "make audit: an advisory, or no answer of the service: see above" >&2; exit 1; }; done
+
+sbom: $(READY) ## Write the bill of materials of every image, CycloneDX 1.6: sbom/<service>.json
+	@mkdir -p sbom
+	@for name in $(SERVICES); do \
+	  $(AUDIT) cyclonedx-py requirements --spec-version 1.6 --output-reproducible -o sbom/$$name.json requirements/$$name.txt \
+	  || { echo "make sbom: not written; its tools are downloaded the first time" >&2; exit 1; }; done

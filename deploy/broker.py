@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from deploy.local.environment import HOST, Ports
 from deploy.local.errors import WrongEnvironment
+from services.chassis.environment import WronglyTold, read
 from services.chassis.kafka import KafkaSettings
 from services.chassis.topics import all_but_one
 
@@ -29,7 +30,6 @@ class BrokerSettings(KafkaSettings):
     @classmethod
     def read(cls) -> BrokerSettings:
         try:
-            return cls()
-        except ValidationError as error:
-            wrong = (f"COURTSIDE_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
-            raise WrongEnvironment("; ".join(wrong)) from error
+            return read(cls)
+        except WronglyTold as error:
+            raise WrongEnvironment(str(error)) from error

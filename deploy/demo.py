@@ -7,6 +7,8 @@ import json
 import os
 import secrets
 import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
@@ -44,13 +46,18 @@ class Booked:
     timings_ms: dict[str, float]
 
 
+@dataclass(frozen=True)
 class Demo:
-    def __init__(self, urls: Urls, broker: KafkaSettings, paths: Paths, console: Console) -> None:
-        self.urls, self.broker, self.paths, self.console = urls, broker, paths, console
+    urls: Urls
+    broker: KafkaSettings
+    paths: Paths
+    console: Console
+    needs_broker: bool = True
+    """Else a broker that cannot be reached only means that no events are told."""
 
     async def one(self) -> dict[str, Any]:
         """One booking, step by step. The object that `--json` prints."""
-        async with self._client(1) as client, listening(self.broker) as listener:
+        async with self._client(1) as client, self._listening() as listener:
             booked = await self._book(client, await free_slots(client, self.urls.booking, str(VENUE_ID), 1), loud=True)
             events = await self._events(listener, {booked.booking_id})
         timings = {f"{name}_ms": value for name, value in booked.timings_ms.items()}
@@ -59,7 +66,7 @@ class Demo:
     async def many(self, count: int, concurrency: int) -> dict[str, Any]:
         """Many players at once. Charges and mails are counted in the providers' own ledgers, events on the topics."""
         started = time.perf_counter()
-        async with self._client(concurrency) as client, listening(self.broker) as listener:
+        async with self._client(concurrency) as client, self._listening() as listener:
             slots = await free_slots(client, self.urls.booking, str(VENUE_ID), count + SPARE_SLOTS)
             places = asyncio.Semaphore(concurrency)
 
@@ -74,7 +81,7 @@ class Demo:
             events = await self._events(listener, booked)
             charges, mails = await self._ledgers(client, booked)
         elapsed = round(time.perf_counter() - started, 2)
-        counts = {"charges": charges, "mails": mails, "events": len(events)}
+        counts = {"charges": charges, "mails": mails, "events": None if events is None else len(events)}
         return {"count": count, "confirmed": len(booked), **counts, "elapsed_s": elapsed}
 
     async def _book(self, client: httpx.AsyncClient, slots: list[Slot], *, loud: bool) -> Booked:
@@ -105,8 +112,24 @@ class Demo:
 
         return say
 
-    async def _events(self, listener: Listener, booking_ids: set[str]) -> list[dict[str, Any]]:
-        """Read until each booking has told its whole story."""
+    @asynccontextmanager
+    async def _listening(self) -> AsyncIterator[Listener | None]:
+        """None where no broker answers and none is needed."""
+        async with AsyncExitStack() as stack:
+            try:
+                listener = await stack.enter_async_context(listening(self.broker))
+            except KafkaError:
+                if self.needs_broker:
+                    raise
+                told = f"no broker answers at {self.broker.kafka_bootstrap}: the events are not shown"
+                self.console.print(f"[yellow]{told}[/yellow]", soft_wrap=True)
+                listener = None
+            yield listener
+
+    async def _events(self, listener: Listener | None, booking_ids: set[str]) -> list[dict[str, Any]] | None:
+        """Read until each booking has told its whole story; None without a broker."""
+        if listener is None:
+            return None
         deadline = time.monotonic() + LISTEN_SECONDS
         wanted = len(booking_ids) * len(EVENTS_OF_A_BOOKING)
         while len(found := listener.of(booking_ids)) < wanted:
@@ -130,27 +153,39 @@ class Demo:
 def demo(
     count: Annotated[int, typer.Option(min=1, max=2000, help="How many bookings.")] = 1,
     concurrency: Annotated[int, typer.Option(min=1, max=100, help="How many players at once.")] = 10,
+    gateway: Annotated[
+        str, typer.Option(help="All over this one address, as `docker compose` serves it: http://localhost:8080.")
+    ] = "",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object, and nothing else, on stdout.")
     ] = False,
 ) -> None:
     """Book, pay and get the mail, as a player does it: over HTTP alone."""
-    ports, paths = Ports.read(os.environ), Paths.read(os.environ)
-    urls = Urls(*(f"http://{HOST}:{port}" for port in (ports.booking, ports.polar, ports.resend)))
     console = Console(stderr=as_json)
-    broker = BrokerSettings.read()
-    play = Demo(urls, broker, paths, console)
-    try:
-        result = asyncio.run(play.one() if count == 1 else play.many(count, concurrency))
-    except DemoFailed as error:
-        raise PartFailed(str(error)) from error
-    except KafkaError as error:
-        raise WrongEnvironment(
-            f"no broker at {broker.kafka_bootstrap} ({type(error).__name__}). Is `make up` running?"
-        ) from error
+    play = Demo(_urls(gateway), BrokerSettings.read(), Paths.read(os.environ), console, needs_broker=not gateway)
+    result = _played(play, count, concurrency)
     if as_json:
         print(json.dumps(result, ensure_ascii=False))
     elif count > 1:
         console.print(result)
     if count > 1 and not result["confirmed"] == result["charges"] == result["mails"] == count:
         raise typer.Exit(1)
+
+
+def _urls(gateway: str) -> Urls:
+    if not gateway:
+        ports = Ports.read(os.environ)
+        return Urls(*(f"http://{HOST}:{port}" for port in (ports.booking, ports.polar, ports.resend)))
+    if not gateway.startswith(("http://", "https://")):
+        raise WrongEnvironment(f"--gateway must be an address such as http://localhost:8080, not {gateway!r}")
+    return Urls.behind(gateway)
+
+
+def _played(play: Demo, count: int, concurrency: int) -> dict[str, Any]:
+    try:
+        return asyncio.run(play.one() if count == 1 else play.many(count, concurrency))
+    except DemoFailed as error:
+        raise PartFailed(str(error)) from error
+    except KafkaError as error:
+        where = f"no broker at {play.broker.kafka_bootstrap} ({type(error).__name__})"
+        raise WrongEnvironment(f"{where}. Is `make up` running?") from error

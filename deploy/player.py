@@ -1,6 +1,6 @@
 """A player, over HTTP alone: finds a slot, holds it, pays on the provider's page, waits, reads the mail.
 
-Patient as a good client is: a connection that breaks or a 503 is tried again, the hold with the same Idempotency-Key.
+Patient as a good client is: a connection that breaks, a 503 or a 429 is tried again, the hold with the same Idempotency-Key.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import httpx
 POLL_SECONDS = (0.03, 0.5)
 """From the first look to the last: ever more patient, so that many waiting players do not crowd out those who act."""
 RETRY_SECONDS = 0.25
+ASK_AGAIN = (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE)
 
 
 class DemoFailed(Exception):
@@ -28,9 +29,17 @@ class DemoFailed(Exception):
 
 @dataclass(frozen=True)
 class Urls:
+    """`booking` is where its `/v1` is; the other two are the stand-ins."""
+
     booking: str
     polar: str
     resend: str
+
+    @classmethod
+    def behind(cls, gateway: str) -> Urls:
+        """Where the gateway of `docker compose` has them (`deploy/gateway/routes.conf`)."""
+        gateway = gateway.rstrip("/")
+        return cls(gateway, f"{gateway}/standins/polar", f"{gateway}/standins/resend")
 
 
 @dataclass(frozen=True)
@@ -44,13 +53,13 @@ class Slot:
 
 @dataclass
 class Player:
-    """`give_up_seconds` is how long one step may take, the outage of a service included."""
+    """`give_up_seconds` is how long one step may take, the outage of a service included, and a minute on the second rung of its retries."""
 
     client: httpx.AsyncClient
     urls: Urls
     email: str
     token: str
-    give_up_seconds: float = 60.0
+    give_up_seconds: float = 100.0
     timings_ms: dict[str, float] = field(default_factory=dict)
 
     async def hold(self, slots: list[Slot]) -> tuple[str, Slot]:
@@ -116,7 +125,7 @@ class Player:
         return result
 
     async def _ask(self, method: str, url: str, **request: Any) -> httpx.Response:
-        if url.startswith(self.urls.booking):
+        if url.startswith(f"{self.urls.booking}/v1/"):  # and to nobody else behind the same gateway
             request["headers"] = {**request.get("headers", {}), "Authorization": f"Bearer {self.token}"}
         return await patiently(self.client, method, url, self.give_up_seconds, **request)
 
@@ -150,18 +159,22 @@ class _Form(HTMLParser):
 async def patiently(
     client: httpx.AsyncClient, method: str, url: str, give_up_seconds: float, **request: Any
 ) -> httpx.Response:
-    """One answer. Broken connections and 503 are asked again; every request here may be repeated."""
+    """One answer. Broken connections, 503 and 429 are asked again; every request here may be repeated."""
     deadline = time.monotonic() + give_up_seconds
     while True:
+        pause = RETRY_SECONDS
         try:
             answer = await client.request(method, url, **request)
         except httpx.TransportError as error:
             if time.monotonic() > deadline:
-                raise DemoFailed(f"{url} does not answer: {type(error).__name__}. Is `make up` running?") from error
+                raise DemoFailed(
+                    f"{url} does not answer: {type(error).__name__}. Is `make up` running, or compose?"
+                ) from error
         else:
-            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or time.monotonic() > deadline:
+            if answer.status_code not in ASK_AGAIN or time.monotonic() > deadline:
                 return answer
-        await asyncio.sleep(RETRY_SECONDS)
+            pause = float(answer.headers.get("Retry-After", pause))
+        await asyncio.sleep(pause)
 
 
 async def free_slots(client: httpx.AsyncClient, booking_url: str, venue_id: str, at_least: int) -> list[Slot]:

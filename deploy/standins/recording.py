@@ -14,12 +14,15 @@ from deploy.standins.database import Database
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS requests (
   seq INTEGER PRIMARY KEY, at TEXT NOT NULL, method TEXT NOT NULL, path TEXT NOT NULL, query TEXT NOT NULL,
-  headers TEXT NOT NULL, body TEXT NOT NULL, status INTEGER NOT NULL, answer TEXT NOT NULL
+  headers TEXT NOT NULL, body TEXT NOT NULL, status INTEGER NOT NULL, answer TEXT NOT NULL,
+  fault TEXT NOT NULL DEFAULT ''
 );
 """
 KEPT_REQUESTS = 5_000
 KEPT_BODY_BYTES = 64 * 1024  # enough for any call of a booking; a mail with large attachments is cut
 UNRECORDED = ("/healthz", "/_admin/")
+FAULT = "courtside.fault"  # in the scope: which one struck this request
+NO_ANSWER = 0  # the status of a request whose caller got none
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +35,7 @@ class _Exchange:
     started: float = field(default_factory=time.perf_counter)
     asked: bytearray = field(default_factory=bytearray)
     answered: bytearray = field(default_factory=bytearray)
-    status: int = 500
+    status: int = NO_ANSWER
     recorded: bool = False
 
 
@@ -64,8 +67,11 @@ class Recording:
 
         try:
             await self._app(scope, recorded_receive, recorded_send)
+        except Exception:
+            exchange.status = 500
+            raise
         finally:
-            if not exchange.recorded:  # it raised, or the caller went away
+            if not exchange.recorded:  # it raised, the caller went away, or a fault kept the answer back
                 self._record(exchange)
 
     def _record(self, exchange: _Exchange) -> None:
@@ -73,7 +79,8 @@ class Recording:
         method, path = exchange.scope["method"], exchange.scope["path"]
         with self._database.transaction():
             seq = self._database.execute(
-                "INSERT INTO requests (at, method, path, query, headers, body, status, answer) VALUES (?,?,?,?,?,?,?,?)",
+                "INSERT INTO requests (at, method, path, query, headers, body, status, answer, fault) "
+                "VALUES (?,?,?,?,?,?,?,?,?)",
                 (
                     iso(self._clock.now()),
                     method,
@@ -83,11 +90,14 @@ class Recording:
                     exchange.asked.decode(errors="replace"),
                     exchange.status,
                     exchange.answered.decode(errors="replace"),
+                    exchange.scope.get(FAULT, ""),
                 ),
             ).lastrowid
             self._database.execute("DELETE FROM requests WHERE seq <= ?", ((seq or 0) - KEPT_REQUESTS,))
         duration_ms = round((time.perf_counter() - exchange.started) * 1000, 1)
         facts = {"method": method, "path": path, "status": exchange.status, "duration_ms": duration_ms}
+        if FAULT in exchange.scope:
+            facts["fault"] = exchange.scope[FAULT]
         log.info("request", extra={"facts": facts})
 
 

@@ -1,8 +1,11 @@
+"""What booking is told by its environment, beside what every service is told."""
+
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from collections.abc import Iterator
+from typing import ClassVar
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from services.chassis.settings import Settings
@@ -11,6 +14,8 @@ LOCAL_CALENDAR_KEY = "a laptop's key, which everybody knows"
 
 
 class BookingSettings(Settings):
+    """Variables such as `BOOKING_CALENDAR_KEY`."""
+
     model_config = SettingsConfigDict(env_prefix="BOOKING_", extra="ignore", env_ignore_empty=True)
 
     service: ClassVar[str] = "booking"
@@ -21,10 +26,9 @@ class BookingSettings(Settings):
     """What the secret addresses of calendar feeds are derived with. Another key leaves the feeds that exist
     as they are; only a request that is repeated across the change gets an address that opens nothing."""
 
-    @model_validator(mode="after")
-    def _own_key_in_production(self) -> Self:
-        if self.environment == "production" and self.calendar_key.get_secret_value() == LOCAL_CALENDAR_KEY:
-            raise ValueError(
-                "calendar_key must be a secret of your own in production: `openssl rand -hex 32` makes one"
-            )
-        return self
+    def unfit_for_production(self) -> Iterator[tuple[str, str]]:
+        yield from super().unfit_for_production()
+        if not self.public_url.startswith("https://"):
+            yield "public_url", "must be https:// in production"
+        if self.calendar_key.get_secret_value() == LOCAL_CALENDAR_KEY:
+            yield "calendar_key", "must be a secret of your own in production: `openssl rand -hex 32` makes one"

@@ -17,7 +17,7 @@ POLICY = (
     "img-src 'self' data:; "  # icons in the style sheet
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-HEADERS = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+HEADERS = {"Content-Security-Policy": POLICY}
 
 PAGE = """<!doctype html>
 <html lang="en">

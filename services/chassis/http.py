@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, StatusCode
 from prometheus_client import Counter, Histogram
+from starlette.middleware.cors import CORSMiddleware
 from uuid_utils.compat import uuid7
 
 from services.chassis import docs, problem_answers, problem_pages, problems
@@ -33,6 +34,18 @@ ADDED = "courtside.headers"
 ASKED_OFTEN = ("/livez", "/readyz", "/metrics")
 """Neither logged nor traced: they are asked every few seconds, and say nothing of a player."""
 
+PROTECTION = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+"""On every answer that does not say otherwise: what is no page of ours must not be taken for one by a browser (OWASP, REST security)."""
+ENCRYPTED_ONLY = {"Strict-Transport-Security": "max-age=63072000"}  # two years
+ASKED = ["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "X-Request-Id", "traceparent"]
+TOLD = ["ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id", "traceparent"]
+"""Headers that a page of another origin may send, and read."""
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -47,7 +60,16 @@ def create_app(settings: Settings, title: str, body_max_bytes: int, routers: Seq
         setattr(app.state, name, value)
     app.state.settings = settings
     problem_answers.install(app)
-    return RequestContext(app, body_max_bytes)
+    protection = PROTECTION | (ENCRYPTED_ONLY if settings.public_url.startswith("https://") else {})
+    return _open_to(settings.cors_origins, RequestContext(app, body_max_bytes, protection))
+
+
+def _open_to(origins: Sequence[str], app: App) -> App:
+    """Outermost, so that a page may read a refusal too. Without credentials: a token is a header, never a cookie."""
+    if not origins:
+        return app
+    methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+    return CORSMiddleware(app, allow_origins=origins, allow_methods=methods, allow_headers=ASKED, expose_headers=TOLD)
 
 
 def describe(title: str, routers: Sequence[APIRouter]) -> str:
@@ -80,10 +102,13 @@ def add_headers(request: Request, headers: Mapping[str, str]) -> None:
 
 
 class RequestContext:
-    """Outermost: gives each request its ids, logs and counts it, and turns away a body that says it is too large."""
+    """Outside of FastAPI: gives each request its ids and each answer its protection, logs and counts it, and turns away a body that says
+    it is too large.
+    """
 
-    def __init__(self, app: App, body_max_bytes: int) -> None:
+    def __init__(self, app: App, body_max_bytes: int, protection: Mapping[str, str]) -> None:
         self.app, self.body_max_bytes = app, body_max_bytes
+        self.protection = [(name.lower().encode(), value.encode()) for name, value in protection.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -96,7 +121,7 @@ class RequestContext:
         # The route is known at the end only, and the path would say too much: ids, and the secret of a calendar.
         kind = SpanKind.SERVER if scope["path"] not in ASKED_OFTEN else None
         with tracing(headers.get("traceparent"), request_id, scope["method"], kind) as traceparent:
-            answer = _Answer(send, request_id, traceparent)
+            answer = _Answer(send, request_id, traceparent, self.protection)
             scope[ADDED] = answer.headers
             try:
                 if _length(headers) > self.body_max_bytes:
@@ -114,15 +139,19 @@ def _length(headers: dict[str, str]) -> int:
 
 
 class _Answer:
-    def __init__(self, send: Send, request_id: str, traceparent: str) -> None:
-        self._send, self._started = send, time.perf_counter()
+    def __init__(
+        self, send: Send, request_id: str, traceparent: str, protection: Sequence[tuple[bytes, bytes]]
+    ) -> None:
+        self._send, self._started, self._protection = send, time.perf_counter(), protection
         self.headers = [(b"x-request-id", request_id.encode("latin-1")), (b"traceparent", traceparent.encode())]
         self._status = 500
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._status = message["status"]
-            message["headers"] = [*message.get("headers", []), *self.headers]
+            told = [*message.get("headers", []), *self.headers]
+            names = {name.lower() for name, _ in told}
+            message["headers"] = told + [header for header in self._protection if header[0] not in names]
         await self._send(message)
 
     def record(self, scope: Scope) -> None:

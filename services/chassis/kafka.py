@@ -3,35 +3,43 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterator
 from typing import Any, Literal, Self
 
 from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.errors import KafkaError, SaslAuthenticationFailed, UnsupportedSaslMechanismError
 from pydantic import Field, FilePath, SecretStr, model_validator
-from pydantic_settings import BaseSettings
 
+from services.chassis.environment import EnvironmentSettings
+
+LOCAL_BOOTSTRAP = "127.0.0.1:19092"
 ANSWER_MS = 5_000
 """How long one broker may take to say no."""
 
 
-class KafkaSettings(BaseSettings):
+class KafkaSettings(EnvironmentSettings):
     """Where the broker is and who we are there, of a service and of the command line alike."""
 
-    kafka_bootstrap: str = "127.0.0.1:19092"
+    kafka_bootstrap: str = LOCAL_BOOTSTRAP
     """`host:port`, or several with commas."""
     topic_prefix: str = ""
     """Put before every topic and group, so that several installations share one cluster."""
     min_insync_replicas: int | None = Field(default=None, ge=1)
     """How many brokers must have a record before it counts as written; all replicas but one when not given."""
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """With TLS or without, with a password or without."""
     kafka_sasl_mechanism: Literal["SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    """How the password is shown to the broker."""
     kafka_username: str | None = None
+    """With a `SASL_` protocol."""
     kafka_password: SecretStr | None = None
+    """With a `SASL_` protocol."""
     kafka_ca_file: FilePath | None = None
     """PEM, of who signed the brokers' certificates; the system's authorities when not given."""
     kafka_certificate_file: FilePath | None = None
-    kafka_key_file: FilePath | None = None
     """PEM, for brokers that know their clients by certificate."""
+    kafka_key_file: FilePath | None = None
+    """PEM, of that certificate."""
 
     @property
     def kafka_uses_tls(self) -> bool:
@@ -40,6 +48,14 @@ class KafkaSettings(BaseSettings):
     @property
     def kafka_uses_sasl(self) -> bool:
         return self.kafka_security_protocol.startswith("SASL")
+
+    def unfit_for_production(self) -> Iterator[tuple[str, str]]:
+        yield from super().unfit_for_production()
+        if self.kafka_bootstrap == LOCAL_BOOTSTRAP:
+            yield "kafka_bootstrap", "must name your brokers"
+        known = self.kafka_uses_sasl or self.kafka_certificate_file
+        if not (self.kafka_uses_tls and known):
+            yield "kafka_security_protocol", "must be SASL_SSL, or SSL with a certificate of the client"
 
     @model_validator(mode="after")
     def _kafka_fits_together(self) -> Self:

@@ -7,25 +7,25 @@ to the batch: what shared a transaction can be found.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.trace import Link, Span, SpanKind
 
-from courtside_contracts.envelope import Headers
 from services.chassis import telemetry
 from services.chassis.retrying import attempt_of, first_headers
 from services.chassis.subscribing import Record
 from services.chassis.telemetry import Attributes, is_recording, tracing
+from services.chassis.verbatim import RawHeaders
 
 TRACEPARENT = "traceparent"
 LINKS_MAX = 128
 """As many as the SDK keeps of one span."""
 
 
-def begin_send(topic: str, key: bytes | None, headers: Headers) -> Span | None:
+def begin_send(topic: str, key: bytes | None, headers: RawHeaders) -> Span | None:
     """Of a row that leaves the outbox. `None` where nothing is recorded: then its record carries what the row has."""
     if not is_recording():
         return None
@@ -39,7 +39,7 @@ def begin_send(topic: str, key: bytes | None, headers: Headers) -> Span | None:
     return telemetry.begin(f"send {topic}", SpanKind.PRODUCER, _traceparent_of(headers), attributes)
 
 
-def renewed(headers: Headers, span: Span) -> Headers:
+def renewed(headers: RawHeaders, span: Span) -> RawHeaders:
     """The record says who sent it, in the place of who wrote it: the same trace, one step on."""
     carried = telemetry.written(span.get_span_context()) or ""
     return (*((name, value) for name, value in headers if name != TRACEPARENT), (TRACEPARENT, carried.encode()))
@@ -104,7 +104,7 @@ def _about_record(record: Record, group: str) -> Attributes:
     }
 
 
-def _traceparent_of(headers: Headers | Sequence[tuple[str, bytes | None]]) -> str:
+def _traceparent_of(headers: Iterable[tuple[str, bytes | None]]) -> str:
     return _text(first_headers(headers).get(TRACEPARENT, b""))
 
 

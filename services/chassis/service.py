@@ -16,10 +16,10 @@ from typing import Any
 import structlog
 import uvloop
 from fastapi import APIRouter
-from pydantic import ValidationError
 
 from services.chassis import crash_points, health, http, logging, migrations, outbox_tidying
 from services.chassis.auth import TokenVerifier
+from services.chassis.breaker import Breaker
 from services.chassis.clock import DatabaseClock
 from services.chassis.consuming import Consumers
 from services.chassis.crons import Cron
@@ -28,10 +28,12 @@ from services.chassis.dead_letters.crons import count_letters
 from services.chassis.dead_letters.crons import crons as dead_letter_crons
 from services.chassis.dead_letters.domain import Desk
 from services.chassis.doorbell import Doorbell
+from services.chassis.environment import WronglyTold, read
 from services.chassis.exporting import exporting
 from services.chassis.isolating import Faults
 from services.chassis.outbox_lag import measure_lag
 from services.chassis.relay import Relay
+from services.chassis.restoring import NotRestored
 from services.chassis.serving import PortTaken, listen, serve
 from services.chassis.settings import Settings
 from services.chassis.topics import used_by
@@ -73,7 +75,7 @@ class Service:
 
 
 def main(
-    read_settings: type[Settings],
+    settings_type: type[Settings],
     build: Callable[[Chassis], Service],
     openapi: Callable[[], str] | None = None,
     **commands: Command,
@@ -86,17 +88,19 @@ def main(
     if role not in (*ROLES, *commands) or len(sys.argv) > 2:  # noqa: PLR2004
         sys.exit(_usage(f"unknown role {role!r}", commands))
     try:
-        settings = read_settings()
-    except ValidationError as error:
-        prefix = read_settings.model_config["env_prefix"]
-        wrong = (f"{prefix}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
-        sys.exit(_usage("; ".join(wrong), commands))
+        settings = read(settings_type)
+    except WronglyTold as error:
+        sys.exit(_usage(str(error), commands))
     crash_points.refuse(settings.environment)
     logging.configure(settings.service, settings.log_level)
     if role == "migrate":
         migrations.upgrade(settings)
     elif role in commands:
-        uvloop.run(commands[role](settings))
+        try:
+            uvloop.run(commands[role](settings))
+        except NotRestored as error:
+            print(error, file=sys.stderr)  # noqa: T201
+            sys.exit(2)
     else:
         try:
             with exporting(settings, role):
@@ -137,7 +141,7 @@ class Process:
             service.title,
             service.body_max_bytes,
             [*(service.routers if self.serves else ()), health.router],
-            checks=self._checks(chassis.database, topics),
+            checks=self._checks(chassis, service.consumers.breaker, topics),
             stalled=self.stalled,
             chassis=chassis,
             desk=Desk(self.settings.service, service.consumers.by_type, relays=self.settings.outbox_relay),
@@ -157,15 +161,24 @@ class Process:
         doorbell = Doorbell(self.settings.database_url.get_secret_value())
         return Chassis(self.settings, database, clock, UnitOfWorkFactory(database, clock, doorbell.ring), doorbell)
 
-    def _checks(self, database: Database, topics: TopicsWatch) -> dict[str, health.Check]:
+    def _checks(self, chassis: Chassis, breaker: Breaker | None, topics: TopicsWatch) -> dict[str, health.Check]:
         checks = {
-            "database": health.database_check(database),
+            "database": health.database_check(chassis.database),
+            "migrations": health.migrations_check(chassis.database, self.settings),
+            "clock": health.clock_check(chassis.clock),
             "kafka": health.kafka_check(self.settings.kafka_bootstrap),
             "topics": health.Check(topics.verdict, "fail" if self.works else "warn"),
         }
         if self.settings.outbox_relay:
-            checks["outbox"] = health.outbox_check(database)
-        return checks | ({"consumers": health.consumers_check(self.consuming, self.faults)} if self.works else {})
+            checks["outbox"] = health.outbox_check(chassis.database)
+        return checks | (self._checks_of_a_worker(chassis.database, breaker) if self.works else {})
+
+    def _checks_of_a_worker(self, database: Database, breaker: Breaker | None) -> dict[str, health.Check]:
+        checks = {
+            "consumers": health.consumers_check(self.consuming, self.faults),
+            "dead letters": health.letters_check(database),
+        }
+        return checks | ({breaker.provider: health.provider_check(breaker)} if breaker else {})
 
     def _work(self, chassis: Chassis, service: Service) -> Iterator[Part]:
         if self.works:

@@ -77,7 +77,7 @@ def tracing(
         _correlation_id.reset(correlated)
 
 
-def travelling() -> dict[str, str]:
+def travelling() -> dict[str, str | int | float | bool]:
     """For the metadata of what is made at a provider: its webhooks bring it back. Nothing where nothing is recorded."""
     carried = current_traceparent() if is_recording() else None
     return {"traceparent": carried} if carried else {}

@@ -1,8 +1,9 @@
 """`python -m services.notifications [api|worker|all|migrate]`"""
 
 from services.chassis.service import main
+from services.notifications import restored
 from services.notifications.app import build
 from services.notifications.settings import NotificationsSettings
 
 if __name__ == "__main__":
-    main(NotificationsSettings, build)
+    main(NotificationsSettings, build, restored=restored.run)

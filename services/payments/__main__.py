@@ -1,8 +1,9 @@
 """`python -m services.payments [api|worker|all|migrate]`."""
 
 from services.chassis.service import main
+from services.payments import restored
 from services.payments.app import build
 from services.payments.settings import PaymentsSettings
 
 if __name__ == "__main__":
-    main(PaymentsSettings, build)
+    main(PaymentsSettings, build, restored=restored.run)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from collections.abc import Iterator
+from typing import ClassVar
 from uuid import UUID
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from services.chassis.settings import Settings
+
+LOCAL_SUCCESS_URL = "http://127.0.0.1:8001/v1/bookings/{BOOKING_ID}"
 
 
 class PaymentsSettings(Settings):
@@ -22,20 +25,20 @@ class PaymentsSettings(Settings):
     polar_base_url: str = Field(pattern=r"^https?://")
     """Without `/v1`, which the SDK adds: `https://api.polar.sh`."""
     polar_access_token: SecretStr
+    """Of your organization at Polar."""
     polar_product_id: UUID
     """The one product that is sold, each time at the price of the booking."""
     polar_webhook_secrets: tuple[SecretStr, ...] = ()
     """A JSON list, more than one while a secret is being replaced. With none, every webhook is refused."""
-    success_url: str = Field(default="http://127.0.0.1:8001/v1/bookings/{BOOKING_ID}", pattern=r"\{BOOKING_ID\}")
+    success_url: str = Field(default=LOCAL_SUCCESS_URL, pattern=r"\{BOOKING_ID\}")
     """Where a player comes back to after paying. Polar itself fills in `{CHECKOUT_ID}`."""
 
-    @model_validator(mode="after")
-    def _safe_for_real_money(self) -> Self:
-        if self.environment != "production":
-            return self
+    def unfit_for_production(self) -> Iterator[tuple[str, str]]:
+        yield from super().unfit_for_production()
         if not self.polar_base_url.startswith("https://"):
-            raise ValueError("polar_base_url must be https:// in production")
+            yield "polar_base_url", "must be https:// in production"
         secrets = [secret.get_secret_value() for secret in self.polar_webhook_secrets]
         if not secrets or not all(secrets):
-            raise ValueError("polar_webhook_secrets must hold at least one secret, and no empty one, in production")
-        return self
+            yield "polar_webhook_secrets", "must hold at least one secret, and no empty one, in production"
+        if not self.success_url.startswith("https://"):
+            yield "success_url", "must be https:// in production"

@@ -34,14 +34,26 @@ def receiver(standin: RunningPolar, shared_polar: tuple[RunningPolar, Receiver])
 
 
 @pytest.fixture(scope="module")
-async def shared_resend(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningResend]:
-    async with running_resend.running(tmp_path_factory.mktemp("resend")) as outbox:
-        yield outbox
+async def shared_resend(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[RunningResend, Receiver]]:
+    async with (
+        listening(Receiver()) as mail_receiver,
+        running_resend.running(
+            tmp_path_factory.mktemp("resend"), mail_receiver.url, webhook_time_scale=0.001
+        ) as outbox,
+    ):
+        yield outbox, mail_receiver
 
 
 @pytest.fixture
-async def outbox(shared_resend: RunningResend, monkeypatch: pytest.MonkeyPatch) -> RunningResend:
-    await shared_resend.http.post("/_admin/reset")
+async def outbox(shared_resend: tuple[RunningResend, Receiver], monkeypatch: pytest.MonkeyPatch) -> RunningResend:
+    await shared_resend[0].admin("reset")
     monkeypatch.setattr(resend, "api_key", running_resend.KEY)
-    monkeypatch.setattr(resend, "api_url", shared_resend.url)
-    return shared_resend
+    monkeypatch.setattr(resend, "api_url", shared_resend[0].url)
+    return shared_resend[0]
+
+
+@pytest.fixture
+def mail_receiver(outbox: RunningResend, shared_resend: tuple[RunningResend, Receiver]) -> Iterator[Receiver]:
+    shared_resend[1].received.clear()
+    yield shared_resend[1]
+    shared_resend[1].answer = lambda _: 202

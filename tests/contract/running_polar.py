@@ -48,13 +48,21 @@ class RunningPolar:
         self._polar = self.sdk()
         self.http = httpx.AsyncClient(base_url=self.url, trust_env=False)
 
-    def sdk(self, token: str = TOKEN) -> PolarAsync:
-        return PolarAsync(token, base_url=self.url, timeout=60)
+    def sdk(self, token: str = TOKEN, timeout: float | httpx.Timeout = 60) -> PolarAsync:
+        return PolarAsync(token, base_url=self.url, timeout=timeout)
 
-    async def admin(self, path: str, **body: float) -> Any:
+    async def admin(self, path: str, **body: object) -> Any:
         answer = await self.http.post(f"/_admin/{path}", json=body or None)
         answer.raise_for_status()
         return answer.json()
+
+    async def fault(self, action: str, method: str = "*", path: str = "*", **told: object) -> None:
+        """Once, unless it is told otherwise."""
+        match = {"method": method, "path": path, "contains": told.pop("contains", "")}
+        await self.admin("faults", match=match, action=action, **told)
+
+    async def webhook_fault(self, action: str, event_type: str = "", **told: object) -> None:
+        await self.admin("webhook-faults", match={"type": event_type}, action=action, **told)
 
     async def look(self, path: str) -> Any:
         answer = await self.http.get(f"/_admin/{path}")

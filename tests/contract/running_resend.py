@@ -1,5 +1,6 @@
 """The stand-in of Resend as a child process, with the official SDK to talk to it."""
 
+import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,10 +13,11 @@ from tests.programs import Program, free_port
 
 MODULE = "deploy.standins.resend"
 KEY = "re_contract"
+SECRET = "whsec_" + base64.b64encode(b"a secret of the mail tests").decode()
 
 
 class RunningResend:
-    def __init__(self, folder: Path, **settings: object) -> None:
+    def __init__(self, folder: Path, webhook_url: str = "", **settings: object) -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         environment = {
@@ -23,6 +25,8 @@ class RunningResend:
             "API_KEY": KEY,
             "STATE": folder / f"resend-{port}.sqlite",
             "RATE_PER_S": 0,
+            "WEBHOOK_URL": webhook_url,
+            "WEBHOOK_SECRET": SECRET,
             **settings,
         }
         variables = {f"RESEND_STANDIN_{name.upper()}": str(value) for name, value in environment.items()}
@@ -33,14 +37,24 @@ class RunningResend:
         mails: list[dict[str, Any]] = (await self.http.get(f"/_admin/emails{query}")).json()["emails"]
         return mails
 
+    async def admin(self, path: str, **body: object) -> Any:
+        answer = await self.http.post(f"/_admin/{path}", json=body or None)
+        answer.raise_for_status()
+        return answer.json()
+
+    async def fault(self, action: str, method: str = "POST", path: str = "/emails", **told: object) -> None:
+        """Once, unless it is told otherwise."""
+        match = {"method": method, "path": path, "contains": told.pop("contains", "")}
+        await self.admin("faults", match=match, action=action, **told)
+
     async def advance(self, seconds_ahead: float) -> None:
         (await self.http.post("/_admin/clock", json={"advance_s": seconds_ahead})).raise_for_status()
 
 
 @asynccontextmanager
-async def running(folder: Path, **settings: object) -> AsyncIterator[RunningResend]:
+async def running(folder: Path, webhook_url: str = "", **settings: object) -> AsyncIterator[RunningResend]:
     """The SDK keeps its address and key in globals of its module: they point here meanwhile."""
-    outbox, before = RunningResend(folder, **settings), (resend.api_key, resend.api_url)
+    outbox, before = RunningResend(folder, webhook_url, **settings), (resend.api_key, resend.api_url)
     outbox.program.start()
     resend.api_key, resend.api_url = KEY, outbox.url
     try:

@@ -130,6 +130,46 @@ async def test_a_slow_bank_settles_by_itself_when_its_time_has_come(standin: Run
     assert (await standin.look("ledger"))["charges"] == 1
 
 
+async def test_money_can_be_taken_without_an_order_and_only_the_payments_tell(
+    standin: RunningPolar, receiver: Receiver
+) -> None:
+    checkout = await standin.open_checkout()
+    await standin.admin(f"checkouts/{checkout.id}/charge-without-order")
+    async with standin.sdk() as polar:
+        assert (await polar.orders.list(checkout_id=checkout.id)).items == []
+        [payment] = (await polar.payments.list(checkout_id=checkout.id)).items
+        assert (payment.status, payment.order_id, payment.amount) == ("succeeded", None, 2400)
+        assert (await standin.look("ledger"))["charges"] == 1
+        await standin.admin(f"checkouts/{checkout.id}/settle")
+        [order] = (await polar.orders.list(checkout_id=checkout.id)).items
+        assert (await polar.payments.list(order_id=order.id)).items[0].id == payment.id
+    assert (await standin.look("ledger"))["charges"] == 1
+    assert facts(await receiver.until(lambda all_: len(all_) >= len(PURCHASE))) == PURCHASE
+
+
+async def test_an_id_of_the_club_that_is_known_with_another_address_is_refused_at_the_till(
+    standin: RunningPolar,
+) -> None:
+    await standin.buy(external_customer_id="player-7")
+    checkout = await standin.open_checkout(external_customer_id="player-7", customer_email="leo@club.test")
+    page = await standin.http.post(f"{checkout.url}/pay")
+    assert page.status_code == 422
+    refused = await standin.http.post(f"/_admin/checkouts/{checkout.id}/pay")
+    assert (refused.status_code, refused.json()["error"]) == (422, "CheckoutCustomerExternalIdMismatch")
+    assert (await standin.look("ledger"))["charges"] == 1
+
+
+async def test_an_order_can_be_for_another_sum_than_was_quoted(standin: RunningPolar) -> None:
+    checkout = await standin.open_checkout(2400)
+    await standin.admin(f"checkouts/{checkout.id}/edit", amount=1200, currency="usd", metadata={"booking_id": "b9"})
+    await standin.admin(f"checkouts/{checkout.id}/pay")
+    async with standin.sdk() as polar:
+        [order] = (await polar.orders.list(checkout_id=checkout.id)).items
+        assert (order.total_amount, order.net_amount, order.currency) == (1200, 1200, "usd")
+        assert order.metadata == {"booking_id": "b9"}
+    assert (await standin.look("ledger"))["balance_minor"] == 1200
+
+
 async def test_a_checkout_without_an_address_asks_for_one(standin: RunningPolar) -> None:
     checkout = await standin.open_checkout(customer_email=None)
     refused = await standin.http.post(f"{checkout.url}/pay", data={"email": "nonsense"})

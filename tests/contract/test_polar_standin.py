@@ -1,6 +1,7 @@
 """The official SDK, over HTTP, against the stand-in of Polar. The guard when either of the two changes."""
 
 import json
+import re
 import sqlite3
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -8,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi.routing import APIRoute
 from polar import PolarClientError, PolarDeserializationError, PolarNetworkError
 from polar.v2026_10.errors import CheckoutsUpdate403Error, HTTPValidationError, ResourceNotFound
 
+from deploy.standins.polar.app import V1
 from deploy.standins.polar.schema import SCHEMA
 from tests.contract.running_polar import PRODUCT, TOKEN, RunningPolar, running
 
@@ -45,6 +48,42 @@ async def test_every_call_of_a_booking_backend_is_answered_so_that_the_sdk_under
         )
         assert (await polar.refunds.list(order_id=order.id)).items == [refund]
         assert (await polar.customers.get_external("player-7")).id == order.customer_id
+
+
+async def test_no_route_is_left_that_the_sdk_has_not_been_tried_on(standin: RunningPolar) -> None:
+    order = await standin.buy(external_customer_id="player-7")
+    assert order.checkout_id is not None
+    async with standin.sdk() as polar:
+        endpoint = await polar.webhooks.create_webhook_endpoint(url=standin.url, format="raw", events=["order.paid"])
+        await standin.buy(booking_id="b2")
+        [event, *_] = (await standin.look("webhook-events"))["events"]
+        for call in (
+            polar.checkouts.get(order.checkout_id),
+            polar.checkouts.update((await standin.open_checkout(booking_id="b3")).id, success_url="http://club.test"),
+            polar.checkouts.list(),
+            polar.orders.get(order.id),
+            polar.payments.list(),
+            polar.refunds.create(order_id=order.id, reason="duplicate", amount=2400),
+            polar.refunds.list(),
+            polar.customers.get_external("player-7"),
+            polar.webhooks.list_webhook_deliveries(),
+            polar.webhooks.redeliver_webhook_event(event["id"]),
+            polar.webhooks.list_webhook_endpoints(),
+            polar.webhooks.get_webhook_endpoint(endpoint.id),
+            polar.webhooks.update_webhook_endpoint(endpoint.id, enabled=False),
+            polar.webhooks.reset_webhook_endpoint_secret(endpoint.id),
+            polar.webhooks.delete_webhook_endpoint(endpoint.id),
+        ):
+            await call
+    asked = [f"{each['method']} {each['path']}" for each in (await standin.look("requests"))["requests"]]
+    routes = [route for router in V1 for route in router.routes if isinstance(route, APIRoute)]
+    known = [f"{method} {route.path}" for route in routes for method in route.methods or ()]
+    assert "POST /v1/checkouts/" in known
+    assert [route for route in known if not any(map(re.compile(as_pattern(route)).fullmatch, asked))] == []
+
+
+def as_pattern(route: str) -> str:
+    return re.sub(r"\{\w+\}", "[^/]+", route)
 
 
 async def test_lists_filter_page_and_sort(standin: RunningPolar) -> None:

@@ -72,6 +72,17 @@ async def test_a_redirect_is_a_failure_and_the_history_tells(standin: RunningPol
             await polar.webhooks.redeliver_webhook_event(str(uuid.uuid4()))
 
 
+async def test_a_redelivery_that_is_asked_for_during_an_attempt_is_not_forgotten(tmp_path: Path) -> None:
+    async with listening(Receiver()) as receiver, running(tmp_path, receiver.url) as standin, standin.sdk() as polar:
+        receiver.hold()
+        await standin.open_checkout()
+        [first] = await receiver.until(bool)
+        await polar.webhooks.redeliver_webhook_event(first.headers["webhook-id"])
+        receiver.go_on()
+        [_, again] = await receiver.until(lambda all_: len(all_) >= 2)
+        assert again.headers["webhook-id"] == first.headers["webhook-id"]
+
+
 async def until_recorded(standin: RunningPolar, attempts: int) -> None:
     """The stand-in writes an attempt down after the receiver has answered it."""
     async with asyncio.timeout(60):

@@ -68,6 +68,7 @@ async def test_the_viewer_shows_the_mail_and_gives_out_the_invitation(outbox: Ru
         "booking_id: b1",
         "booking-confirmed/b1",
         "booking.ics",
+        "METHOD:REQUEST",
         "sandbox=",
     ):
         assert text in page
@@ -80,7 +81,27 @@ async def test_the_viewer_shows_the_mail_and_gives_out_the_invitation(outbox: Ru
         assert (file.content, file.headers["content-type"]) == (INVITATION, kind)
         assert "attachment;" in file.headers["content-disposition"]
     assert (await outbox.http.get(f"/mails/{email_id}/attachments/2")).status_code == 404
+    saved = await outbox.http.get(f"/mails/{email_id}/html?download=true")
+    assert (saved.text, "attachment;" in saved.headers["content-disposition"]) == (mail()["html"], True)
+    assert (await outbox.http.get(f"/mails/{email_id}/text")).text == "See you on Court 3"
     assert "no mail leaves" in (await outbox.http.get(f"/mails/{uuid.uuid4()}")).text
+
+
+async def test_the_viewer_shows_the_mails_that_are_asked_for(outbox: RunningResend) -> None:
+    await send(subject="Booked")
+    await send(to="bounced@resend.dev", subject="Cancelled", tags=[{"name": "booking_id", "value": "b2"}])
+    for query, shown in {
+        "to=ANA@": "Booked",
+        "subject=cancel": "Cancelled",
+        "tag=booking_id:b1": "Booked",
+        "tag=booking_id: b2": "Cancelled",
+        "event=bounced": "Cancelled",
+        "to=resend.dev&tag=booking_id:b2&event=bounced": "Cancelled",
+    }.items():
+        page = (await outbox.http.get(f"/?{query}")).text
+        assert "1 mail that fits" in page
+        assert [subject for subject in ("Booked", "Cancelled") if f">{subject}<" in page] == [shown]
+    assert "No mail fits" in (await outbox.http.get("/?to=bounced&tag=booking_id:b1")).text
 
 
 async def test_requests_are_recorded_without_the_key(outbox: RunningResend) -> None:

@@ -19,12 +19,23 @@ class Receiver:
     port: int = field(default_factory=free_port)
     answer: Callable[[Delivery], int] = lambda _: 202
     received: list[Delivery] = field(default_factory=list)
+    _answering: asyncio.Event = field(default_factory=asyncio.Event)
     _arrival: asyncio.Condition = field(default_factory=asyncio.Condition)
     _under_way: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/webhooks/polar"
+        return f"http://127.0.0.1:{self.port}/webhooks"
+
+    def __post_init__(self) -> None:
+        self.go_on()
+
+    def hold(self) -> None:
+        """Nothing is answered until `go_on`."""
+        self._answering.clear()
+
+    def go_on(self) -> None:
+        self._answering.set()
 
     async def until(self, condition: Callable[[list[Delivery]], bool], within_s: float = 60) -> list[Delivery]:
         """What has arrived, once the condition holds for it."""
@@ -55,6 +66,7 @@ class Receiver:
         async with self._arrival:
             self.received.append(delivery)
             self._arrival.notify_all()
+        await self._answering.wait()
         return self.answer(delivery)
 
 

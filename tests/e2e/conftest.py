@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy.local.environment import Ports, port_variable
+from deploy.local.environment import SERVICES, Ports, port_variable
 from tests.stack import TestStack
 
 NO_PACE = {"NOTIFICATIONS_RESEND_PER_SECOND": "1000"}
@@ -60,15 +60,15 @@ async def system(stack: TestStack) -> AsyncIterator[System]:
 
 
 @asynccontextmanager
-async def running(stack: TestStack) -> AsyncIterator[System]:
+async def running(stack: TestStack, *, services: Sequence[str] = SERVICES) -> AsyncIterator[System]:
     await asyncio.gather(
         stack.install(), stack.start_standin("polar"), stack.start_standin("resend", **STANDIN_WITHOUT_LIMIT)
     )
     async with httpx.AsyncClient(timeout=60, trust_env=False) as client:
         system = System(stack, client)
-        await asyncio.gather(*(system.start(service) for service in ("booking", "payments", "notifications")))
+        await asyncio.gather(*(system.start(service) for service in services))
         yield system
-    await asyncio.gather(*(stack.stop(service) for service in ("booking", "payments", "notifications")))
+    await asyncio.gather(*(stack.stop(service) for service in services))
     await asyncio.gather(*(stack.stop(name) for name in ("polar", "resend")))
 
 

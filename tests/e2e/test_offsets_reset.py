@@ -5,66 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, TypeAlias
+from typing import Any
 
 import asyncpg
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 
 from services.chassis.lag import Admin
 from tests.e2e.conftest import System, finished, running
+from tests.e2e.groups import Offsets, administering, all_have_joined, caught_up, committed, groups_of
 from tests.stack import TestStack
 
 SERVICES = ("booking", "payments", "notifications")
 PASSES_BY = {"crons", "rate_limits", "provider_turns", "delivery_attempts", "alembic_version"}
 """Tables of what runs at present: when a job last ran, what a limit has left, which batch is under way."""
 PATIENCE_SECONDS = 60
-
-Offsets: TypeAlias = dict[str, dict[TopicPartition, int]]
-
-
-@asynccontextmanager
-async def administering(bootstrap: str) -> AsyncIterator[Admin]:
-    admin = Admin(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
-        yield admin
-    finally:
-        await admin.close()
-
-
-async def committed(admin: Admin, groups: list[str]) -> Offsets:
-    """Where each group that had records is, in the partitions that had them."""
-    told = {group: await admin.committed(group) for group in groups}
-    read = {
-        group: {place: offset for place, offset in offsets.items() if offset > 0} for group, offsets in told.items()
-    }
-    return {group: places for group, places in read.items() if places}
-
-
-async def groups_of(admin: Admin, prefix: str) -> list[str]:
-    return [name for name, *_ in await admin.list_consumer_groups() if name.startswith(prefix)]
-
-
-async def all_have_joined(admin: Admin, prefix: str, topics: list[str]) -> bool:
-    """Each service has a group of its own name, and one for each of its retry tiers and its dead letters, named like the topic."""
-    own = {topic for topic in topics if ".retry." in topic or topic.endswith(".dlt")}
-    return own | {prefix + service for service in SERVICES} <= set(await groups_of(admin, prefix))
-
-
-async def caught_up(admin: Admin, groups: list[str], bootstrap: str) -> bool:
-    """Every group has read all there is, in every partition of the topics that its members have: also where it has committed nothing."""
-    async with AIOKafkaConsumer(bootstrap_servers=bootstrap) as consumer:
-        return all([await has_read_all(admin, consumer, group) for group in groups])
-
-
-async def has_read_all(admin: Admin, consumer: AIOKafkaConsumer, group: str) -> bool:
-    """Not while it has no members, or they do not have all partitions between them: then nobody knows what it reads."""
-    assigned, offsets = await admin.read_partitions(group), await admin.committed(group)
-    described = await admin.describe_topics(sorted({place.topic for place in assigned})) if assigned else []
-    every = {TopicPartition(topic["topic"], each["partition"]) for topic in described for each in topic["partitions"]}
-    ends = await consumer.end_offsets(list(assigned))
-    return bool(assigned) and assigned == every and all(offsets.get(place, 0) == end for place, end in ends.items())
 
 
 async def at_rest(system: System) -> bool:

@@ -1,14 +1,14 @@
 """Levers and windows for tests and demonstrations. Polar has none of this."""
 
-import json
-from typing import Annotated, Any
+from typing import Annotated, Literal
+from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from deploy.standins.clock import iso
-from deploy.standins.polar import checkouts, ledger
-from deploy.standins.polar.inputs import EmailAddress
+from deploy.standins.polar import checkouts, ledger, refunds
+from deploy.standins.polar.inputs import EmailAddress, Metadata
 from deploy.standins.polar.listing import metadata_asked
 from deploy.standins.polar.parts import Standin
 from deploy.standins.polar.state import Document
@@ -17,6 +17,8 @@ from deploy.standins.polar.webhooks import register_endpoint
 from deploy.standins.recording import recorded
 
 router = APIRouter(prefix="/_admin")
+
+ENDS: dict[str, refunds.End] = {"succeed": "succeeded", "fail": "failed", "cancel": "canceled"}
 
 
 @router.post("/checkouts/{checkout_id}/pay")
@@ -36,6 +38,12 @@ async def settle(standin: Standin, checkout_id: str) -> Document:
     return checkouts.settle(standin, checkout_id)
 
 
+@router.post("/checkouts/{checkout_id}/charge-without-order")
+async def charge_without_order(standin: Standin, checkout_id: str) -> Document:
+    """Only Polar's list of payments tells of it, until `settle`."""
+    return checkouts.charge_without_order(standin, checkout_id)
+
+
 @router.post("/checkouts/{checkout_id}/decline")
 async def decline(standin: Standin, checkout_id: str) -> Document:
     return checkouts.decline(standin, checkout_id)
@@ -46,13 +54,53 @@ async def expire(standin: Standin, checkout_id: str) -> Document:
     return checkouts.expire(standin, checkout_id)
 
 
+@router.post("/refunds/{refund_id}/{end}")
+async def end_refund(standin: Standin, refund_id: str, end: Literal["succeed", "fail", "cancel"]) -> Document:
+    """A pending one ends so; one that had succeeded can still `fail` or be taken back by `cancel`."""
+    return refunds.end(standin, refund_id, ENDS[end])
+
+
+class Edited(BaseModel):
+    amount: Annotated[int, Field(ge=0)] | None = None
+    currency: str | None = None
+    product_id: UUID | None = None
+    metadata: Metadata | None = None
+
+
+@router.post("/checkouts/{checkout_id}/edit")
+async def edit(standin: Standin, checkout_id: str, body: Edited) -> Document:
+    """What is asked for is not what was quoted: a discount, a price that was edited, somebody else's metadata."""
+    return checkouts.edit(standin, checkout_id, body.model_dump(mode="json", exclude_none=True))
+
+
+class UnaskedRefund(BaseModel):
+    amount: Annotated[int, Field(gt=0)] | None = None
+    reason: str = "dispute_prevention"
+    pending_s: Annotated[float, Field(ge=0)] | None = 0.0
+
+
+@router.post("/orders/{order_id}/refund")
+async def refund_unasked(standin: Standin, order_id: str, body: UnaskedRefund | None = None) -> Document:
+    """Polar gives the money back on its own. Minor units; all that is left when no amount is given."""
+    told = body or UnaskedRefund()
+    course = refunds.Course(told.pending_s, "succeeded")
+    return refunds.start_unasked(standin, order_id, told.amount, told.reason, course)
+
+
 @router.get("/ledger")
 async def read_ledger(standin: Standin, request: Request, booking_id: str | None = None) -> Document:
     """Filters: `?metadata[booking_id]=b1`, or in short `?booking_id=b1`."""
     wanted = metadata_asked(request) | ({"booking_id": booking_id} if booking_id else {})
     entries = ledger.entries(standin, wanted)
     kinds = [entry["kind"] for entry in entries]
-    return {"entries": entries, "charges": kinds.count("charge"), "refunds": kinds.count("refund")}
+    signed = [entry["amount"] * (-1 if entry["kind"] == "refund" else 1) for entry in entries]
+    return {
+        "entries": entries,
+        "charges": kinds.count("charge"),
+        "refunds": kinds.count("refund"),
+        "reversals": kinds.count("reversal"),
+        "balance_minor": sum(signed),
+    }
 
 
 @router.get("/state")
@@ -66,19 +114,6 @@ async def read_state(standin: Standin) -> Document:
         "webhook_events": _by(standin, "webhook_events", "state"),
         "webhook_endpoints": [{**dict(row), "enabled": bool(row["enabled"])} for row in endpoints],
     }
-
-
-@router.get("/webhook-events")
-async def read_webhook_events(standin: Standin, checkout_id: str | None = None) -> Document:
-    """In the order in which they came about, with their attempts; `checkout_id` is that of the checkout or the order."""
-    rows = standin.database.rows("SELECT * FROM webhook_events ORDER BY seq")
-    events = [{**dict(row), "payload": json.loads(row["payload"])} for row in rows]
-    about = [e for e in events if checkout_id in {None, _checkout_of(e["payload"]["data"])}]
-    return {"events": about}
-
-
-def _checkout_of(data: Document) -> Any:
-    return data.get("checkout_id") or data["id"]
 
 
 @router.get("/requests")
@@ -104,7 +139,7 @@ async def move_clock(standin: Standin, body: ClockMove) -> Document:
     """What falls due by the move is done before the answer; webhooks that fall due leave right after it."""
     now = standin.clock.advance(body.advance_s)
     catch_up(standin)
-    standin.work_to_do.set()
+    standin.hooks.work_to_do.set()
     return {"now": iso(now)}
 
 

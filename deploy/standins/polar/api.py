@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from deploy.standins.clock import seconds
 from deploy.standins.polar import checkouts, refunds
 from deploy.standins.polar.errors import InvalidInput
+from deploy.standins.polar.faults import course_of
 from deploy.standins.polar.inputs import CheckoutCreate, CheckoutUpdate, RefundCreate
 from deploy.standins.polar.listing import Filter, Ids, Paging, listed
 from deploy.standins.polar.parts import Standin
@@ -104,8 +105,8 @@ async def list_payments(
 
 
 @router.post("/refunds/", status_code=201)
-async def create_refund(standin: Standin, body: RefundCreate) -> Document:
-    return refunds.create(standin, body)
+async def create_refund(standin: Standin, request: Request, body: RefundCreate) -> Document:
+    return refunds.create(standin, body, course_of(request.scope, standin))
 
 
 @router.get("/refunds/")

@@ -8,15 +8,21 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 
-from deploy.standins.polar import admin, api, pages, webhooks_api
-from deploy.standins.polar.courier import Courier
+from deploy.standins import faults_api
+from deploy.standins.breaking import Breaking
+from deploy.standins.polar import admin, api, endpoints_api, pages, webhooks_api
 from deploy.standins.polar.errors import PolarError, validation_body
+from deploy.standins.polar.faults import request_faults
 from deploy.standins.polar.gate import Gate
 from deploy.standins.polar.settings import Settings
 from deploy.standins.polar.state import Standin, open_standin
 from deploy.standins.polar.timekeeper import keep_time
 from deploy.standins.polar.webhooks import register_endpoint
 from deploy.standins.recording import Recording
+from deploy.standins.webhooks import api as hooks_api
+from deploy.standins.webhooks.courier import Courier
+
+V1 = (api.router, webhooks_api.router, endpoints_api.router)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -24,12 +30,20 @@ def create_app(settings: Settings) -> FastAPI:
     register_endpoint(standin)
     app = FastAPI(title="Polar stand-in", lifespan=_lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.standin = standin
-    app.state.courier = Courier(standin)
+    app.state.courier = Courier(standin.hooks)
     app.add_middleware(Gate, access_token=settings.access_token)
+    faults = request_faults(standin)
+    app.add_middleware(Breaking, faults=faults)
     app.add_middleware(Recording, database=standin.database, clock=standin.clock)  # outermost: sees refusals too
     app.add_exception_handler(PolarError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
-    for router in (api.router, webhooks_api.router, pages.router, admin.router):
+    levers = (
+        admin.router,
+        faults_api.router(faults),
+        hooks_api.router(standin.hooks),
+        faults_api.router(standin.hooks.faults, "/webhook-faults", standin.hooks.let_go),
+    )
+    for router in (*V1, pages.router, *levers):
         app.include_router(router)
     app.add_api_route("/healthz", _healthz, methods=["GET"])
     return app

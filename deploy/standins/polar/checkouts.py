@@ -4,7 +4,7 @@ import asyncio
 import json
 
 from deploy.standins.clock import seconds
-from deploy.standins.polar import orders, payments, shapes
+from deploy.standins.polar import customers, ledger, orders, payments, shapes
 from deploy.standins.polar.errors import ExpiredCheckout, InvalidInput, NotOpenCheckout
 from deploy.standins.polar.inputs import CheckoutCreate, CheckoutUpdate, FixedPrice
 from deploy.standins.polar.state import Document, Standin
@@ -56,8 +56,18 @@ def confirm(
     checkout["customer_email"] = checkout["customer_email"] or email
     if not checkout["customer_email"]:
         raise InvalidInput("body", "customer_email", msg="Email address is required.")
+    customers.check_identity(standin, checkout)
     with standin.database.transaction():
         _begin_charge(standin, checkout, settles_after_s)
+    return checkout
+
+
+def charge_without_order(standin: Standin, checkout_id: str) -> Document:
+    """The money is taken, and Polar's worker has lost the rest: no order and no webhook of one, until `settle`."""
+    checkout = confirm(standin, checkout_id)
+    with standin.database.transaction():
+        payments.take_money(standin, checkout_id)
+        ledger.charge(standin, {**checkout, "id": orders.id_of(checkout_id), "checkout_id": checkout_id})
     return checkout
 
 
@@ -85,6 +95,19 @@ def decline(standin: Standin, checkout_id: str) -> Document:
             _begin_charge(standin, checkout, None)
         payments.fail(standin, checkout_id)
         checkout["status"] = "open"
+        _save(standin, checkout)
+    return checkout
+
+
+def edit(standin: Standin, checkout_id: str, changes: Document) -> Document:
+    """Behind the shop's back, while it is open. `amount` is the whole of it: net and total."""
+    checkout = standin.document("checkouts", checkout_id)
+    if checkout["status"] != "open":
+        raise NotOpenCheckout
+    if "amount" in changes:
+        changes |= dict.fromkeys(("net_amount", "total_amount"), changes["amount"])
+    checkout.update(changes)
+    with standin.database.transaction():
         _save(standin, checkout)
     return checkout
 

@@ -1,4 +1,4 @@
-"""The append-only book of charges and refunds: the judge of every "exactly one charge".
+"""The append-only book of charges, refunds and reversed refunds: the judge of every "exactly one charge".
 
 The table itself refuses changes, erasures, a second charge of a checkout, and refunds beyond the charge (`schema.py`).
 """
@@ -12,8 +12,18 @@ def charge(standin: Standin, order: Document) -> None:
     _enter(standin, "charge", order, order["total_amount"], None)
 
 
+def is_charged(standin: Standin, checkout_id: str) -> bool:
+    found = standin.database.row("SELECT 1 FROM ledger WHERE kind = 'charge' AND checkout_id = ?", (checkout_id,))
+    return found is not None
+
+
 def refund(standin: Standin, refund_made: Document, order: Document) -> None:
     _enter(standin, "refund", order, refund_made["amount"], refund_made["id"])
+
+
+def reverse(standin: Standin, refund_failed: Document, order: Document) -> None:
+    """A refund that had gone through comes back: the shop has the money again."""
+    _enter(standin, "reversal", order, refund_failed["amount"], refund_failed["id"])
 
 
 def _enter(standin: Standin, kind: str, order: Document, amount: int, refund_id: str | None) -> None:

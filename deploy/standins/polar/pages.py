@@ -98,6 +98,7 @@ def _page(standin: Standin, checkout: Document, *, message: str = "", status: in
         "organization": standin.settings.organization,
         "message": message,
         "minutes_left": max(0, int((expires_at - now) // 60)),
+        "slow_s": round(standin.settings.slow_charge_s),
         "back": (checkout["return_url"] or checkout["success_url"]).replace("{CHECKOUT_ID}", checkout["id"]),
         "onward": checkout["success_url"].replace("{CHECKOUT_ID}", checkout["id"]),
     }

@@ -15,14 +15,21 @@ def start(standin: Standin, checkout: Document, settles_after_s: float | None) -
     )
 
 
+def take_money(standin: Standin, checkout_id: str) -> None:
+    """Before there is an order."""
+    payment = _without_order(standin, checkout_id)
+    payment["status"] = "succeeded"
+    standin.save("payments", payment)
+
+
 def succeed(standin: Standin, checkout_id: str, order_id: str) -> None:
-    payment = _under_way(standin, checkout_id)
+    payment = _without_order(standin, checkout_id)
     payment.update(status="succeeded", order_id=order_id)
     standin.save("payments", payment)
 
 
 def fail(standin: Standin, checkout_id: str) -> None:
-    payment = _under_way(standin, checkout_id)
+    payment = _without_order(standin, checkout_id)
     payment.update(
         status="failed", decline_reason="card_declined", decline_message="Your card was declined. Try another card."
     )
@@ -35,8 +42,8 @@ def due(standin: Standin) -> list[str]:
     return [row["checkout_id"] for row in standin.database.rows(overdue, (standin.clock.now(),))]
 
 
-def _under_way(standin: Standin, checkout_id: str) -> Document:
+def _without_order(standin: Standin, checkout_id: str) -> Document:
     payment_id = standin.database.value(
-        "SELECT id FROM payments WHERE checkout_id = ? AND status = 'pending'", (checkout_id,)
+        "SELECT id FROM payments WHERE checkout_id = ? AND status <> 'failed'", (checkout_id,)
     )
     return standin.document("payments", payment_id)

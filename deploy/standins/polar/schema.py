@@ -1,6 +1,7 @@
 """The tables. A resource is the JSON document that Polar answers, beside the few columns that the stand-in searches by."""
 
-from deploy.standins import clock, recording
+from deploy.standins import clock, faults, recording
+from deploy.standins.webhooks.schema import WEBHOOKS
 
 BOOKS = """
 CREATE TABLE IF NOT EXISTS customers (
@@ -21,39 +22,25 @@ CREATE TABLE IF NOT EXISTS orders (
 );
 CREATE TABLE IF NOT EXISTS refunds (
   seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, order_id TEXT NOT NULL REFERENCES orders (id),
-  status TEXT NOT NULL, settles_at REAL, doc TEXT NOT NULL
-);
-
-CREATE TABLE IF NOT EXISTS webhook_endpoints (
-  id TEXT NOT NULL PRIMARY KEY, url TEXT NOT NULL, events TEXT NOT NULL, enabled INTEGER NOT NULL, created_at REAL NOT NULL
-);
-CREATE TABLE IF NOT EXISTS webhook_events (
-  seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, endpoint_id TEXT NOT NULL REFERENCES webhook_endpoints (id),
-  type TEXT NOT NULL, payload TEXT NOT NULL, created_at REAL NOT NULL,
-  state TEXT NOT NULL CHECK (state IN ('pending', 'succeeded', 'failed', 'skipped')),
-  attempts INTEGER NOT NULL, next_attempt_at REAL NOT NULL, first_attempt_at REAL, last_http_code INTEGER
-);
-CREATE INDEX IF NOT EXISTS webhook_events_pending ON webhook_events (endpoint_id, seq) WHERE state = 'pending';
-CREATE TABLE IF NOT EXISTS webhook_deliveries (
-  seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, event_id TEXT NOT NULL REFERENCES webhook_events (id),
-  at REAL NOT NULL, succeeded INTEGER NOT NULL, http_code INTEGER, response TEXT
+  status TEXT NOT NULL, settles_at REAL, ends TEXT NOT NULL DEFAULT 'succeeded', doc TEXT NOT NULL
 );
 
 CREATE TABLE IF NOT EXISTS ledger (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL CHECK (kind IN ('charge', 'refund')),
-  order_id TEXT NOT NULL, checkout_id TEXT NOT NULL, refund_id TEXT UNIQUE,
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL CHECK (kind IN ('charge', 'refund', 'reversal')),
+  order_id TEXT NOT NULL, checkout_id TEXT NOT NULL, refund_id TEXT,
   amount INTEGER NOT NULL CHECK (amount > 0), currency TEXT NOT NULL, metadata TEXT NOT NULL, at TEXT NOT NULL,
-  CHECK ((kind = 'refund') = (refund_id IS NOT NULL))
+  CHECK ((kind = 'charge') = (refund_id IS NULL))
 );
+CREATE UNIQUE INDEX IF NOT EXISTS ledger_one_entry_per_refund ON ledger (refund_id, kind) WHERE kind <> 'charge';
 CREATE UNIQUE INDEX IF NOT EXISTS ledger_one_charge_per_checkout ON ledger (checkout_id) WHERE kind = 'charge';
 CREATE TRIGGER IF NOT EXISTS ledger_is_never_changed BEFORE UPDATE ON ledger
   BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
 CREATE TRIGGER IF NOT EXISTS ledger_is_never_erased BEFORE DELETE ON ledger
   BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
 CREATE TRIGGER IF NOT EXISTS ledger_refunds_at_most_the_charge BEFORE INSERT ON ledger WHEN NEW.kind = 'refund' AND
-  NEW.amount > (SELECT COALESCE(SUM(CASE kind WHEN 'charge' THEN amount ELSE -amount END), 0)
+  NEW.amount > (SELECT COALESCE(SUM(CASE kind WHEN 'refund' THEN -amount ELSE amount END), 0)
                 FROM ledger WHERE order_id = NEW.order_id)
   BEGIN SELECT RAISE(ABORT, 'a refund exceeds what is left of the charge'); END;
 """
 
-SCHEMA = clock.SCHEMA + recording.SCHEMA + BOOKS
+SCHEMA = clock.SCHEMA + recording.SCHEMA + faults.SCHEMA + WEBHOOKS + BOOKS

@@ -1,6 +1,5 @@
 """What every part of the stand-in shares."""
 
-import asyncio
 import json
 import uuid
 from collections.abc import Iterator
@@ -11,8 +10,10 @@ from typing import Any
 from deploy.standins.clock import Clock, iso
 from deploy.standins.database import Database
 from deploy.standins.polar.errors import CheckoutLocked, ResourceNotFound
+from deploy.standins.polar.patience import policy
 from deploy.standins.polar.schema import SCHEMA
 from deploy.standins.polar.settings import Settings
+from deploy.standins.webhooks.hooks import Hooks
 
 Document = dict[str, Any]
 
@@ -22,8 +23,7 @@ class Standin:
     settings: Settings
     database: Database
     clock: Clock
-    work_to_do: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when webhooks may be due: the courier need not wait for its next look."""
+    hooks: Hooks
     _being_confirmed: set[str] = field(default_factory=set)
 
     @contextmanager
@@ -63,4 +63,5 @@ class Standin:
 
 def open_standin(settings: Settings) -> Standin:
     database = Database(settings.state, SCHEMA)
-    return Standin(settings, database, Clock(database))
+    clock = Clock(database)
+    return Standin(settings, database, clock, Hooks(database, clock, policy(settings)))

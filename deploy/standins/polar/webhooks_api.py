@@ -5,10 +5,8 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel
 
 from deploy.standins.clock import iso
-from deploy.standins.polar import courier
 from deploy.standins.polar.errors import ResourceNotFound
 from deploy.standins.polar.listing import Filter, Ids, Paging, page_of
 from deploy.standins.polar.parts import Standin
@@ -48,42 +46,9 @@ async def list_deliveries(
 
 @router.post("/events/{event_id}/redeliver", status_code=202)
 async def redeliver_event(standin: Standin, event_id: UUID) -> dict[str, Any]:
-    if standin.database.row("SELECT 1 FROM webhook_events WHERE id = ?", (str(event_id),)) is None:
+    if not standin.hooks.redeliver(str(event_id)):
         raise ResourceNotFound
-    courier.redeliver(standin, str(event_id))
     return {}
-
-
-@router.get("/endpoints")
-async def list_endpoints(standin: Standin, paging: Paging) -> Document:
-    rows = standin.database.rows("SELECT * FROM webhook_endpoints")
-    return page_of([_endpoint(standin, row) for row in rows], len(rows), paging)
-
-
-class EndpointUpdate(BaseModel):
-    enabled: bool | None = None
-
-
-@router.patch("/endpoints/{endpoint_id}")
-async def update_endpoint(standin: Standin, endpoint_id: UUID, body: EndpointUpdate) -> Document:
-    """Enabling sends nothing that was skipped meanwhile; ask for it by redelivery."""
-    if body.enabled is not None:
-        standin.database.execute(
-            "UPDATE webhook_endpoints SET enabled = ? WHERE id = ?", (body.enabled, str(endpoint_id))
-        )
-    row = standin.database.row("SELECT * FROM webhook_endpoints WHERE id = ?", (str(endpoint_id),))
-    if row is None:
-        raise ResourceNotFound
-    return _endpoint(standin, row)
-
-
-def _endpoint(standin: Standin, row: sqlite3.Row) -> Document:
-    return {
-        "id": row["id"], "created_at": iso(row["created_at"]), "modified_at": None, "url": row["url"], "name": None,
-        "api_version": API_VERSION, "format": "raw", "secret": standin.settings.webhook_secret,
-        "organization_id": standin.organization_id, "events": row["events"].split(), "enabled": bool(row["enabled"]),
-        "uses_standard_webhook_signature": standin.settings.webhook_signing == "standard",
-    }  # fmt: skip
 
 
 def _delivery(row: sqlite3.Row) -> Document:

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Query, Request
 
 from deploy.standins.clock import iso
-from deploy.standins.resend import sending
+from deploy.standins.resend import life, sending
 from deploy.standins.resend.errors import InvalidMail, ResendError
 from deploy.standins.resend.state import Document, TheOutbox
 
@@ -40,7 +40,7 @@ async def send_batch(
 
 @router.get("")
 async def list_emails(outbox: TheOutbox, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Document:
-    sending.send_scheduled(outbox)
+    life.catch_up(outbox)
     rows = outbox.database.rows("SELECT * FROM emails ORDER BY seq DESC LIMIT ?", (limit + 1,))
     return {"object": "list", "has_more": len(rows) > limit, "data": [shown(row) for row in rows[:limit]]}
 
@@ -70,7 +70,7 @@ def shown(row: Any) -> Document:
     return {
         "object": "email",
         "id": row["id"],
-        "message_id": f"<{row['id']}@standin.invalid>",
+        "message_id": life.message_id(row["id"]),
         "created_at": iso(row["created_at"]),
         "last_event": row["last_event"],
         "scheduled_at": None if row["scheduled_at"] is None else iso(row["scheduled_at"]),

@@ -15,6 +15,7 @@ TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
 MOST_RECIPIENTS = 50
 MOST_ATTACHED_BYTES = 40 * 1024 * 1024  # after base64
 LONGEST_SCHEDULE_S = timedelta(days=30).total_seconds()
+TEST_DOMAINS = frozenset({"example.com", "example.org", "example.net", "test.com"})
 LISTS_OF_ADDRESSES = ("to", "cc", "bcc", "reply_to")
 EMPTY: Document = {"html": None, "text": None, "headers": {}, "tags": []}
 FORMAT = "The email address needs to follow the `email@example.com` or `Name <email@example.com>` format."
@@ -27,6 +28,7 @@ def checked(outbox: Outbox, body: Any) -> Document:
     _check_required(body)
     mail = {**EMPTY, **body, **{name: _addresses(name, body.get(name)) for name in LISTS_OF_ADDRESSES}}
     _check_sender(outbox, mail["from"])
+    _check_domains(outbox, [*mail["to"], *mail["cc"], *mail["bcc"]])
     _check_tags(mail.get("tags") or [])
     mail["attachments"] = [_attachment(item) for item in _list("attachments", mail.get("attachments"))]
     if sum(len(item.get("content") or "") for item in mail["attachments"]) > MOST_ATTACHED_BYTES:
@@ -78,6 +80,16 @@ def _check_sender(outbox: Outbox, sender: str) -> None:
     domain, verified = match[1].casefold(), outbox.settings.verified_domains
     if verified and domain not in verified:
         raise Forbidden(f"The {domain} domain is not verified. Please, add and verify your domain.")
+
+
+def _check_domains(outbox: Outbox, recipients: list[str]) -> None:
+    """Mail to these would only bounce, so Resend does not take it."""
+    for recipient in recipients if outbox.settings.reject_test_domains else []:
+        match = ADDRESS.fullmatch(recipient.strip())
+        if match and match[1].casefold() in TEST_DOMAINS:
+            raise InvalidMail(
+                f"Invalid `to` field. Please use our testing email address instead of domains like `{match[1]}`."
+            )
 
 
 def _check_tags(tags: Any) -> None:

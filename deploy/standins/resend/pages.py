@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from deploy.standins.resend import mails, sending
@@ -35,21 +35,32 @@ SAFETY_OF_A_MAIL = {
 
 
 @router.get("/")
-async def show_outbox(outbox: TheOutbox, to: str = "") -> Response:
-    found = mails.matching(outbox, part=to)[::-1]
+async def show_outbox(outbox: TheOutbox, to: str = "", subject: str = "", tag: str = "", event: str = "") -> Response:
+    found = mails.matching(outbox, part=to, subject=subject, tag=tag.replace(": ", ":"), event=event)[::-1]
     shown = [{**dict(row), "content": json.loads(row["content"])} for row in found[:SHOWN]]
-    return _html("outbox.html", mails=shown, to=to, total=len(found))
+    chosen = {"to": to, "subject": subject, "tag": tag, "event": event}
+    events = [row["last_event"] for row in outbox.database.rows("SELECT DISTINCT last_event FROM emails ORDER BY 1")]
+    return _html("outbox.html", mails=shown, total=len(found), shown=SHOWN, chosen=chosen, events=events)
 
 
 @router.get("/mails/{email_id}")
 async def show_mail(outbox: TheOutbox, email_id: UUID) -> Response:
     row = sending.find(outbox, str(email_id))
-    return _html("mail.html", mail=dict(row), content=json.loads(row["content"]))
+    content = json.loads(row["content"])
+    invitations = [readable(each) for each in content["attachments"] if is_calendar(each)]
+    return _html("mail.html", mail=dict(row), content=content, invitations=invitations)
 
 
 @router.get("/mails/{email_id}/html")
-async def show_html_part(outbox: TheOutbox, email_id: UUID) -> Response:
-    return HTMLResponse(_content(outbox, email_id).get("html") or "", headers=SAFETY_OF_A_MAIL)
+async def show_html_part(outbox: TheOutbox, email_id: UUID, *, download: bool = False) -> Response:
+    headers = {**SAFETY_OF_A_MAIL, **(saved_as(f"{email_id}.html") if download else {})}
+    return HTMLResponse(_content(outbox, email_id).get("html") or "", headers=headers)
+
+
+@router.get("/mails/{email_id}/text")
+async def download_text_part(outbox: TheOutbox, email_id: UUID) -> Response:
+    text = _content(outbox, email_id).get("text") or ""
+    return PlainTextResponse(text, headers=saved_as(f"{email_id}.txt"))
 
 
 @router.get("/mails/{email_id}/attachments/{number}")
@@ -59,9 +70,23 @@ async def download_attachment(outbox: TheOutbox, email_id: UUID, number: int) ->
         raise NotFound("Attachment not found")
     attachment = attachments[number]
     name = re.sub(r"[^\w.-]", "_", attachment["filename"], flags=re.ASCII)
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"}
     kind = attachment.get("content_type") or ("text/calendar" if name.endswith(".ics") else "application/octet-stream")
-    return Response(base64.b64decode(attachment["content"]), headers={**headers, "Content-Type": kind})
+    return Response(base64.b64decode(attachment["content"]), headers={**saved_as(name), "Content-Type": kind})
+
+
+def saved_as(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"}
+
+
+def is_calendar(attachment: Document) -> bool:
+    kind = f"{attachment.get('content_type', '')} {attachment.get('filename', '')}".casefold()
+    return bool(attachment.get("content")) and ("text/calendar" in kind or kind.endswith(".ics"))
+
+
+def readable(attachment: Document) -> str:
+    """Its folded lines in one piece (RFC 5545, 3.1)."""
+    text = base64.b64decode(attachment["content"]).decode(errors="replace")
+    return re.sub(r"\r?\n[ \t]", "", text).replace("\r\n", "\n")
 
 
 def not_found() -> Response:

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from deploy.standins.resend import mail
+from deploy.standins.resend import life, limits, mail
 from deploy.standins.resend.errors import (
     InvalidIdempotencyKey,
     InvalidMail,
@@ -21,14 +21,6 @@ from deploy.standins.resend.state import Document, Outbox
 KEY_LIFETIME_S = 24 * 60 * 60
 LONGEST_KEY = 256
 LARGEST_BATCH = 100
-
-# Resend's own test addresses, and what happens to a mail to them.
-FATES = {
-    "delivered@resend.dev": "delivered",
-    "bounced@resend.dev": "bounced",
-    "complained@resend.dev": "complained",
-    "suppressed@resend.dev": "suppressed",
-}
 
 
 async def once(outbox: Outbox, key: str | None, body: Any, accept: Callable[[], Document]) -> Document:
@@ -82,53 +74,43 @@ def accept_batch(outbox: Outbox, body: Any, key: str | None, *, permissive: bool
 
 
 def reschedule(outbox: Outbox, email_id: str, scheduled_at: Any) -> None:
-    _change_scheduled(outbox, email_id, "scheduled", mail.scheduled(outbox, scheduled_at))
+    instant = mail.scheduled(outbox, scheduled_at)
+    _check_scheduled(outbox, email_id)
+    life.move(outbox, email_id, instant)
 
 
 def cancel(outbox: Outbox, email_id: str) -> None:
-    _change_scheduled(outbox, email_id, "canceled", None)
+    _check_scheduled(outbox, email_id)
+    life.cancel(outbox, email_id)
 
 
 def find(outbox: Outbox, email_id: str) -> sqlite3.Row:
     """NotFound when there is none."""
-    send_scheduled(outbox)
+    life.catch_up(outbox)
     row = outbox.database.row("SELECT * FROM emails WHERE id = ?", (email_id,))
     if row is None:
         raise NotFound
     return row
 
 
-def send_scheduled(outbox: Outbox) -> None:
-    """What was due since somebody looked last: nobody can see the difference to sending on the minute."""
-    outbox.database.execute(
-        "UPDATE emails SET last_event = 'delivered' WHERE last_event = 'scheduled' AND scheduled_at <= ?",
-        (outbox.clock.now(),),
-    )
-
-
-def address_of(recipient: str) -> str:
-    """`Ana <ana@club.example>` → `ana@club.example`."""
-    return recipient.rpartition("<")[2].rstrip("> ").strip().casefold()
-
-
 def _store(outbox: Outbox, checked: Document, key: str | None) -> str:
     email_id = str(uuid.uuid4())
+    recipients = sum(len(checked.get(name) or []) for name in ("to", "cc", "bcc"))
+    limits.check_quotas(outbox, recipients)
     scheduled_at = mail.scheduled(outbox, checked["scheduled_at"]) if checked.get("scheduled_at") else None
-    last_event = FATES.get(address_of(checked["to"][0]), "delivered") if scheduled_at is None else "scheduled"
-    outbox.database.execute(
-        "INSERT INTO emails (id, created_at, idempotency_key, content, last_event, scheduled_at) VALUES (?, ?, ?, ?, ?, ?)",
-        (email_id, outbox.clock.now(), key, json.dumps(checked), last_event, scheduled_at),
-    )
+    with outbox.database.transaction():
+        outbox.database.execute(
+            "INSERT INTO emails (id, created_at, idempotency_key, content, last_event, scheduled_at, recipients) "
+            "VALUES (?, ?, ?, ?, 'queued', ?, ?)",
+            (email_id, outbox.clock.now(), key, json.dumps(checked), scheduled_at, recipients),
+        )
+        life.begin(outbox, email_id, checked["to"][0], scheduled_at)
     return email_id
 
 
-def _change_scheduled(outbox: Outbox, email_id: str, last_event: str, scheduled_at: float | None) -> None:
+def _check_scheduled(outbox: Outbox, email_id: str) -> None:
     if find(outbox, email_id)["last_event"] != "scheduled":
         raise InvalidMail("The email is not scheduled, or has been sent already.")
-    outbox.database.execute(
-        "UPDATE emails SET last_event = ?, scheduled_at = COALESCE(?, scheduled_at) WHERE id = ?",
-        (last_event, scheduled_at, email_id),
-    )
 
 
 def _known_answer(outbox: Outbox, key: str, digest: str) -> Document | None:

@@ -10,10 +10,13 @@ from fastapi import Depends, Request
 from deploy.standins.clock import Clock
 from deploy.standins.database import Database
 from deploy.standins.resend.errors import KeyUnderWay
+from deploy.standins.resend.patience import policy
 from deploy.standins.resend.schema import SCHEMA
 from deploy.standins.resend.settings import Settings
+from deploy.standins.webhooks.hooks import Hooks
 
 Document = dict[str, Any]
+ENDPOINT_ID = "5b0a3b0e-8a55-4c53-9a55-c0a275bdc0de"
 
 
 @dataclass
@@ -21,6 +24,7 @@ class Outbox:
     settings: Settings
     database: Database
     clock: Clock
+    hooks: Hooks
     _under_way: set[str] = field(default_factory=set)
 
     @contextmanager
@@ -37,7 +41,17 @@ class Outbox:
 
 def open_outbox(settings: Settings) -> Outbox:
     database = Database(settings.state, SCHEMA)
-    return Outbox(settings, database, Clock(database))
+    clock = Clock(database)
+    outbox = Outbox(settings, database, clock, Hooks(database, clock, policy(settings)))
+    register_endpoint(outbox)
+    return outbox
+
+
+def register_endpoint(outbox: Outbox) -> None:
+    """The one of the settings."""
+    settings = outbox.settings
+    if settings.webhook_url:
+        outbox.hooks.register(ENDPOINT_ID, settings.webhook_url, settings.webhook_secret, settings.webhook_events)
 
 
 def _of_the_application(request: Request) -> Outbox:

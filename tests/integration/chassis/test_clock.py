@@ -3,8 +3,10 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import timedelta
-from itertools import pairwise
+from itertools import count, pairwise
+from types import SimpleNamespace
 
+import pytest
 from sqlalchemy import text
 
 from services.chassis.clock import DatabaseClock
@@ -31,3 +33,17 @@ async def test_the_clock_is_the_databases_and_never_jumps_while_it_looks(bench: 
         assert abs(after - before) < timedelta(seconds=15), (
             "a look of an old clock must not carry its age into the new one"
         )
+
+
+async def test_a_slow_look_does_not_set_the_clock(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine may keep an answer waiting: half of that wait would be the clock's error."""
+    before = DatabaseClock()
+    await before.synchronise(bench.database)
+    reads = count()
+    waits_once = SimpleNamespace(monotonic=lambda: time.monotonic() + (60 if next(reads) else 0))
+    monkeypatch.setattr("services.chassis.clock.time", waits_once)
+    clock = DatabaseClock()
+    await clock.synchronise(bench.database)
+    found = clock.now()
+    monkeypatch.undo()
+    assert abs(found - before.now()) < timedelta(seconds=10)

@@ -71,6 +71,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @pytest.mark.slow
+@pytest.mark.child_servers
 async def test_events_of_a_partition_without_a_leader_wait_for_it_and_keep_their_order(
     bench: Bench, stack: TestStack, tmp_path: Path, looks: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:

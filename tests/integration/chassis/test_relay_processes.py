@@ -7,13 +7,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
-import psutil
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -54,9 +53,6 @@ class RelayProcess(subprocess.Popen[bytes]):
         command = [sys.executable, "-m", "tests.integration.chassis.relaying"]
         super().__init__(command, cwd=REPOSITORY, env=environment)
 
-    def talks_from(self, port: int) -> bool:
-        return any(found.laddr.port == port for found in psutil.Process(self.pid).net_connections("tcp"))
-
 
 @asynccontextmanager
 async def relays(bench: Bench, number: int) -> AsyncIterator[list[RelayProcess]]:
@@ -82,21 +78,13 @@ async def watching(bench: Bench) -> AsyncIterator[asyncpg.Connection[Any]]:
         await connection.close()
 
 
-@contextmanager
-def silent_broker(stack: TestStack) -> Iterator[None]:
+def silent_broker(stack: TestStack) -> AbstractContextManager[None]:
     """It keeps its connections and answers nothing until the block ends."""
-    broker = stack.processes.running("kafka")
-    assert broker is not None
-    process = psutil.Process(broker.pid)
-    process.suspend()
-    try:
-        yield
-    finally:
-        process.resume()
+    return stack.suspended("kafka")
 
 
 async def holder(connection: asyncpg.Connection[Any], seconds: float = 0.0) -> int:
-    """The port from which the active relay talks, once it has held the lock for so long."""
+    """The port from which the active relay talks to the server, once it has held the lock for so long."""
 
     async def look() -> asyncpg.Record | None:
         return await connection.fetchrow(HOLDER)
@@ -125,11 +113,12 @@ def test_a_standby_needs_no_more_than_three_seconds() -> None:
 async def test_a_standby_takes_over_from_a_relay_that_dies_or_stands_still_in_its_transaction(
     bench: Bench, stack: TestStack, blow: signal.Signals
 ) -> None:
-    async with relays(bench, 2) as pair, watching(bench) as connection:
+    async with relays(bench, 2) as (active, standby), watching(bench) as connection:
+        standby.send_signal(signal.SIGSTOP)
         with silent_broker(stack):
             await tell(bench, 1, 2)
             port = await holder(connection, seconds=1.0)
-            active = next(process for process in pair if process.talks_from(port))
+            standby.send_signal(signal.SIGCONT)
             active.send_signal(blow)
             struck = time.monotonic()
             await until("another holder", lambda: connection.fetchrow(HOLDER), lambda row: row and row[0] != port)

@@ -24,19 +24,6 @@ def test_what_is_needed_is_enough() -> None:
     assert "re_of_a_test" not in repr(settings)
 
 
-@pytest.mark.parametrize(("environment", "accepted"), [("local", True), ("test", True), ("production", False)])
-def test_production_speaks_to_resend_encrypted(
-    monkeypatch: pytest.MonkeyPatch, environment: str, accepted: bool
-) -> None:
-    monkeypatch.setenv("NOTIFICATIONS_ENVIRONMENT", environment)
-    monkeypatch.setenv("NOTIFICATIONS_RESEND_BASE_URL", "http://127.0.0.1:8012")
-    if accepted:
-        assert NotificationsSettings().resend_base_url == "http://127.0.0.1:8012"
-    else:
-        with pytest.raises(ValidationError, match="https:// in production"):
-            NotificationsSettings()
-
-
 def test_a_sender_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOTIFICATIONS_SENDER", "Courtside <a@example.com>\r\nBcc: b@example.com")
     with pytest.raises(ValidationError):

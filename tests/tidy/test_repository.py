@@ -1,0 +1,64 @@
+"""What others run and read beside the code: the workflow, the bills of material, the versions that are promised."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy.local.environment import ROOT
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+CI: dict[str, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
+def test_every_action_is_pinned_by_commit_and_says_its_version(workflow: Any) -> None:
+    used = re.findall(r"uses: (.*)", workflow.read_text())
+    assert used
+    for action in used:
+        assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
+
+
+def test_the_workflow_does_what_a_merge_needs_and_may_write_nothing() -> None:
+    steps = CI["jobs"]["all"]["steps"]
+    assert [step["run"] for step in steps if "run" in step] == [".ci/run"]
+    assert CI["permissions"] == {"contents": "read"}
+    assert not any("permissions" in job for job in CI["jobs"].values())
+
+
+def test_what_is_fetched_for_the_audit_is_pinned_by_hash() -> None:
+    locked = (ROOT / "requirements" / "audit.txt").read_text()
+    names = re.findall(r"^([\w.-]+)==", locked, re.MULTILINE)
+    assert {"pip-audit", "cyclonedx-bom"} <= set(names)
+    unpinned = [entry for entry in re.split(r"\n(?=\w)", locked) if "--hash=sha256:" not in entry]
+    assert not unpinned
+
+
+def test_the_images_of_a_club_are_those_of_this_version() -> None:
+    told = yaml.safe_load((ROOT / "deploy/kubernetes/overlays/prod/kustomization.yaml").read_text())
+    assert {image["newTag"] for image in told["images"]} == {PYPROJECT["project"]["version"]}
+
+
+def test_the_devcontainer_can_be_read() -> None:
+    lines = (ROOT / ".devcontainer" / "devcontainer.json").read_text().splitlines()
+    told = json.loads("\n".join(line for line in lines if not line.startswith("//")))
+    assert (ROOT / ".devcontainer" / told["build"]["dockerfile"]).is_file()
+    assert 8001 in told["forwardPorts"]
+
+
+@pytest.mark.parametrize(
+    "form", sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml")), ids=lambda path: path.stem
+)
+def test_a_form_of_an_issue_has_what_github_asks_for(form: Any) -> None:
+    told = yaml.safe_load(form.read_text())
+    if form.stem == "config":
+        assert told["blank_issues_enabled"] in (True, False)
+    else:
+        assert {"name", "description", "body"} <= told.keys()
+        assert all(part["type"] == "markdown" or part["attributes"]["label"] for part in told["body"])

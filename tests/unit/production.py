@@ -1,0 +1,41 @@
+"""What the environment of a real club looks like, complete and no more: each process starts with it."""
+
+from __future__ import annotations
+
+SECRETS = {
+    "BOOKING_DATABASE_URL": "postgresql://booking:database-secret-b@db.club.example/booking",
+    "BOOKING_KAFKA_PASSWORD": "broker-secret-b",
+    "BOOKING_CALENDAR_KEY": "calendar-secret-of-32-characters-at-least",
+    "PAYMENTS_DATABASE_URL": "postgresql://payments:database-secret-p@db.club.example/payments",
+    "PAYMENTS_KAFKA_PASSWORD": "broker-secret-p",
+    "PAYMENTS_POLAR_ACCESS_TOKEN": "polar_oat_secret",
+    "PAYMENTS_POLAR_WEBHOOK_SECRETS": '["whsec_c2VjcmV0"]',
+    "NOTIFICATIONS_DATABASE_URL": "postgresql://notifications:database-secret-n@db.club.example/notifications",
+    "NOTIFICATIONS_KAFKA_PASSWORD": "broker-secret-n",
+    "NOTIFICATIONS_RESEND_API_KEY": "re_secret",
+}
+WORDS = ("database-secret", "broker-secret", "calendar-secret", "polar_oat_secret", "c2VjcmV0", "re_secret")
+"""What must not be seen anywhere."""
+
+
+def production(service: str) -> dict[str, str]:
+    prefix = service.upper()
+    told = {
+        "ENVIRONMENT": "production",
+        "KAFKA_BOOTSTRAP": "kafka.club.example:9093",
+        "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+        "KAFKA_USERNAME": service,
+        "PUBLIC_URL": "https://api.club.example",
+        "JWKS_URL": "https://id.club.example/jwks.json",
+        "TOKEN_ISSUER": "https://id.club.example/",
+    }
+    own = {
+        "payments": {
+            "POLAR_BASE_URL": "https://api.polar.sh",
+            "POLAR_PRODUCT_ID": "7f1d3c5e-0b1a-4c53-9a55-c0a275bdc001",
+            "SUCCESS_URL": "https://club.example/bookings/{BOOKING_ID}",
+        },
+        "notifications": {"SENDER": "Club <bookings@club.example>"},
+    }
+    secrets = {name: value for name, value in SECRETS.items() if name.startswith(prefix)}
+    return {f"{prefix}_{name}": value for name, value in (told | own.get(service, {})).items()} | secrets
