@@ -3,39 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
-import httpx
 import pytest
 
-from deploy.local.environment import SERVICES
 from deploy.local.processes import Processes
-from tests.e2e.conftest import NO_PACE, STANDIN_WITHOUT_LIMIT, System, finished
-from tests.otlp import Receiver, Told, receiving
-from tests.stack import TestStack
+from tests.e2e.conftest import System, finished
+from tests.e2e.observed.conftest import Observed
+from tests.otlp import Receiver, Told
 
 pytestmark = pytest.mark.slow  # a whole system of its own
 
 GIVE_UP_SECONDS = 60
 
 
-@pytest.fixture(scope="module")
-async def collector() -> AsyncIterator[Receiver]:
-    async with receiving() as receiver:
-        yield receiver
+@pytest.fixture
+def traced(observed: Observed) -> System:
+    return observed
 
 
-@pytest.fixture(scope="module")
-async def traced(collector: Receiver, postgres: object, kafka: object, stack: TestStack) -> AsyncIterator[System]:
-    """The three services with an exporter, beside no others."""
-    await stack.install()
-    told = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "200"} | NO_PACE
-    async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
-        await asyncio.gather(stack.start_standin("polar"), stack.start_standin("resend", **STANDIN_WITHOUT_LIMIT))
-        await asyncio.gather(*(stack.start(service, **told) for service in SERVICES))
-        yield System(stack, client)
-        await asyncio.gather(*(stack.stop(service) for service in SERVICES))
-        await asyncio.gather(*(stack.stop(name) for name in ("polar", "resend")))
+@pytest.fixture
+def collector(observed: Observed) -> Receiver:
+    return observed.collector
 
 
 async def until(collector: Receiver, what: str, enough: Callable[[], bool]) -> None:
