@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from uuid import uuid4
 
 import pytest
 
 from deploy.player import Player
 from services.booking.venues.seed import VENUE_ID
 from tests.e2e.observed.conftest import Observed, until
+from tests.e2e.test_dead_letters import answered, desk, poison
 
 pytestmark = pytest.mark.slow  # outages of some ten seconds each
 
@@ -133,3 +135,14 @@ async def test_notifications_is_stopped_and_catches_up(observed: Observed) -> No
     assert (await club.mails(held), await club.mails(free)) == (0, 0)
     await club.start_again("notifications")
     await told_once(club, held, free)
+
+
+async def test_an_event_that_nobody_can_read_alarms_until_somebody_decides(observed: Observed) -> None:
+    club, key = observed, str(uuid4())
+    await poison(club, key)
+    await warned(club, "booking", "dead letters", lambda said: said.startswith("1 wait"))
+    await alarmed(club, "CourtsideDeadLetters", "booking")
+    (letter,) = (await answered(club, "list", "-s", "booking", "--key", key, "--json"))["items"]
+    code, _, errors = await desk(club, "discard", letter["id"], "-s", "booking", "--reason", "cut in half")
+    assert code == 0, errors
+    await club.recovers()

@@ -131,3 +131,27 @@ async def test_a_service_works_and_leaves_in_time_without_its_collector(traced: 
     assert "traceparent" in answer.headers
     await stack.stop("api-without-collector")
     assert "opentelemetry" not in Processes(stack.processes.run, stack.processes.logs).log_tail("api-without-collector")
+
+
+async def test_a_mail_that_had_to_wait_for_its_provider_is_in_the_same_trace(observed: Observed) -> None:
+    stack, collector = observed.stack, observed.collector
+    retries = f"send {stack.installation.topic_prefix}notifications.retry."
+    await stack.stop("resend")
+    booking_id = await observed.book_free()
+
+    def of_booking() -> list[Told]:
+        return [span for span in collector.spans if span.attributes.get("kafka.message.key") == booking_id]
+
+    def put_off() -> list[Told]:
+        traces = {span.trace_id for span in of_booking()}
+        return [span for span in collector.spans if span.trace_id in traces and span.name.startswith(retries)]
+
+    await until(collector, "the first retry", lambda: bool(put_off()))
+    await stack.start_standin("resend", RESEND_STANDIN_RATE_PER_S="0")
+    await observed.recovers()
+    spans = collector.of_trace(put_off()[0].trace_id)
+    tries = [span for span in spans if span.kind == "consumer" and span.service == "notifications"]
+    by_attempt = {span.attributes["courtside.attempt"]: span.failed for span in tries}
+    assert by_attempt[1] is True
+    assert by_attempt[max(by_attempt)] is False
+    assert await observed.mails(booking_id) == 1
