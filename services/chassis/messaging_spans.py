@@ -71,11 +71,10 @@ def processing(record: Record, group: str, correlation_id: str | None) -> Abstra
     return tracing(traceparent, correlation_id, name, SpanKind.CONSUMER, _about_record(record, group), [batch])
 
 
-def routing(topic: str, error: Exception) -> AbstractContextManager[Any]:
+def routing(topic: str) -> AbstractContextManager[Any]:
     """Around sending a record to a retry topic or the dead letters, below the span in which it failed."""
     if not is_recording():
         return nullcontext()
-    telemetry.fail(trace.get_current_span(), error)
     return telemetry.TRACER.start_as_current_span(
         f"send {topic}", kind=SpanKind.PRODUCER, attributes=_about(topic, "send"), record_exception=False
     )

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import structlog
+from opentelemetry import trace
 from prometheus_client import Counter, Histogram
 
 from services.chassis import inbox
@@ -19,7 +20,7 @@ from services.chassis.consuming import LANES, AlreadyHandled, Consumers, Deliver
 from services.chassis.dead_letters import erasure
 from services.chassis.decoding import Decoder, Received
 from services.chassis.forwarding import Forwarder
-from services.chassis.messaging_spans import processing, receiving, routing
+from services.chassis.messaging_spans import processing, receiving
 from services.chassis.retrying import (
     Fatal,
     Ladder,
@@ -32,6 +33,7 @@ from services.chassis.retrying import (
 )
 from services.chassis.settings import Settings
 from services.chassis.subscribing import Record
+from services.chassis.telemetry import fail
 from services.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
 log = structlog.get_logger()
@@ -187,8 +189,8 @@ class Pipeline:
     async def _route(self, record: Record, error: Exception) -> None:
         """To the next tier or the dead letters, with why."""
         hop = next_hop(record, error, self._ladder, self._unit_of_work.clock.now())
-        with routing(hop.topic, error):
-            topic = await self.forwarder.forward(record, hop)
+        fail(trace.get_current_span(), error)
+        topic = await self.forwarder.forward(record, hop)
         HANDLED.labels(record.topic, "", "dead letter" if topic == self._ladder.dead_letters else "retried").inc()
         ROUTED.labels(topic, type(error).__name__).inc()
         # A record that was not tried says nothing new, and an outage turns thousands away.

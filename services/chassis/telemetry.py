@@ -14,7 +14,7 @@ from contextvars import ContextVar
 
 import structlog
 from opentelemetry import trace
-from opentelemetry.context import Context
+from opentelemetry.context import Context, attach, detach
 from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind, StatusCode, TraceFlags
 
 _TRACEPARENT = re.compile(r"^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$")
@@ -103,7 +103,7 @@ def begin(
 ) -> Span:
     """A child of the span received, not current yet. Whoever begins it ends it."""
     parent = read(traceparent)
-    if kind is None:
+    if kind is None or not is_recording():
         return NonRecordingSpan(_child(parent))
     around = trace.set_span_in_context(NonRecordingSpan(parent), Context()) if parent else Context()
     span = TRACER.start_span(name, around, kind, attributes, links)
@@ -122,12 +122,15 @@ def fail(span: Span, error: BaseException) -> None:
 @contextmanager
 def current(span: Span) -> Iterator[None]:
     """What happens inside is this span's, and ends with it."""
-    with trace.use_span(span, end_on_exit=True, record_exception=False, set_status_on_exception=False):
-        try:
-            yield
-        except BaseException as error:
-            fail(span, error)
-            raise
+    token = attach(trace.set_span_in_context(span))
+    try:
+        yield
+    except BaseException as error:
+        fail(span, error)
+        raise
+    finally:
+        detach(token)
+        span.end()
 
 
 def _child(parent: SpanContext | None) -> SpanContext:

@@ -94,4 +94,5 @@ async def test_a_transaction_that_does_not_commit_has_counted_nothing(bench: Ben
     with pytest.raises(LookupError):
         await bench.unit_of_work.run(give_up)
     await bench.unit_of_work.run(play)
-    assert games.collect()[0].samples[0].value == 2
+    (told,) = games.collect()
+    assert told.samples[0].value == 2
