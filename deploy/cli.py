@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from deploy import dead_letters
+from deploy import dead_letters, payments
 from deploy.demo import demo
 from deploy.doctor.commands import doctor
 from deploy.local.commands import down, logs, reset, status, up
@@ -46,6 +46,7 @@ for verb in (up, down, reset, logs, status, doctor, demo, token, seed):
     app.command()(verb)
 app.add_typer(topics, name="topics")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(payments.app, name="payments")
 app.add_typer(events, name="events")
 
 if __name__ == "__main__":

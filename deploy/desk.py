@@ -1,4 +1,4 @@
-"""Asks the desk of a service's dead letters, over HTTP, as an admin."""
+"""Asks a service what only its operators may, over HTTP, as an admin."""
 
 from __future__ import annotations
 
@@ -25,12 +25,16 @@ class Service(StrEnum):
     NOTIFICATIONS = "notifications"
 
 
-def ask(service: Service, url: str, token: str, method: str, path: str, **request: Any) -> dict[str, Any]:
-    """Raises `WrongEnvironment` with one sentence for whatever is not a success."""
+def ask(
+    service: Service, url: str, token: str, method: str, path: str, prefix: str = PATH, **request: Any
+) -> dict[str, Any]:
+    """`path` continues `prefix`. Raises `WrongEnvironment` with one sentence for whatever is not a success."""
     base = url.rstrip("/") or f"http://{HOST}:{getattr(Ports.read(os.environ), service.value)}"
     headers = {"Authorization": f"Bearer {token or _minted()}"}
     try:
-        answer = httpx.request(method, base + PATH + path, headers=headers, timeout=SECONDS, trust_env=False, **request)
+        answer = httpx.request(
+            method, base + prefix + path, headers=headers, timeout=SECONDS, trust_env=False, **request
+        )
         told: dict[str, Any] = answer.json()
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         raise WrongEnvironment(f"{service.value} does not answer at {base} ({type(error).__name__})") from error

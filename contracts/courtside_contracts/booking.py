@@ -80,7 +80,7 @@ class BookingRescheduled(BookingEvent):
 
 
 class BookingCancelled(BookingEvent):
-    """The booking was given up, and its slot is free again. What was paid for it is among `refunds_due`."""
+    """The booking was given up, and its slot is free again. What was paid for it is among `refunds_due`, unless it has gone back."""
 
     type: ClassVar[str] = "booking.cancelled.v1"
 

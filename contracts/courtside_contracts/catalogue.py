@@ -14,7 +14,13 @@ from courtside_contracts.booking import (
 from courtside_contracts.court import SlotBlocked, SlotUnblocked
 from courtside_contracts.envelope import Event
 from courtside_contracts.notification import NotificationSent
-from courtside_contracts.payment import PaymentCheckoutOpened, PaymentSucceeded
+from courtside_contracts.payment import (
+    PaymentCheckoutOpened,
+    PaymentRefunded,
+    PaymentRefundFailed,
+    PaymentRefundRequested,
+    PaymentSucceeded,
+)
 from courtside_contracts.user import UserProfile
 
 EVENTS: dict[str, type[Event]] = {
@@ -31,6 +37,9 @@ EVENTS: dict[str, type[Event]] = {
         SlotUnblocked,
         PaymentCheckoutOpened,
         PaymentSucceeded,
+        PaymentRefundRequested,
+        PaymentRefunded,
+        PaymentRefundFailed,
         NotificationSent,
         UserProfile,
     )

@@ -26,6 +26,8 @@ class UserProfile(Event):
     email: str
     name: str
     locale: str
+    staff_of: tuple[UUID, ...] = ()
+    """The venues where they work: together with the role `staff` in their token it lets them act for these."""
 
     @property
     def key(self) -> str:

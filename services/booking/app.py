@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import partial
 
-from courtside_contracts.payment import PaymentCheckoutOpened, PaymentSucceeded
+from courtside_contracts.payment import PaymentCheckoutOpened, PaymentRefunded, PaymentSucceeded
 from courtside_contracts.topics import PAYMENT_EVENTS
 from services.booking.availability import api as availability
 from services.booking.blocked_slots import api as blocked_slots
@@ -59,6 +59,7 @@ def consumers(catalogue: Catalogue) -> Consumers:
         in_transaction={
             PaymentCheckoutOpened: payments.show_checkout,
             PaymentSucceeded: partial(payments.take_payment, catalogue),
+            PaymentRefunded: partial(payments.lose_payment, catalogue),
         },
     )
 

@@ -36,13 +36,11 @@ DONE = Counter("courtside_cron_rows_total", "What jobs of the clock have worked 
 
 
 @dataclass(frozen=True)
-class Cron:
-    """`run` does one batch in the given transaction and says how many it did; `batch` of them means that there may be more."""
+class Periodic:
+    """Something that is to be done every so often, by one worker each time."""
 
     name: str
     every: timedelta
-    batch: int
-    run: Callable[[UnitOfWork], Awaitable[int]]
 
     async def keep(self, unit_of_work: UnitOfWorkFactory, stopping: asyncio.Event) -> None:
         """Fire until told to stop. A firing that fails is logged, and the next one does its work."""
@@ -56,6 +54,24 @@ class Cron:
 
     async def fire(self, unit_of_work: UnitOfWorkFactory) -> int:
         """Everything that is due, if it is this job's time and no other worker was faster. How many rows were done."""
+        raise NotImplementedError
+
+    async def _claim(self, work: UnitOfWork) -> bool:
+        mark = insert(crons).values(name=self.name, fired_at=work.now)
+        due = crons.c.fired_at <= work.now - self.every * (1 - 2 * JITTER)
+        claimed = mark.on_conflict_do_update(index_elements=["name"], set_={"fired_at": work.now}, where=due)
+        return (await work.session.scalar(claimed.returning(crons.c.name))) is not None
+
+
+@dataclass(frozen=True)
+class Cron(Periodic):
+    """`run` does one batch in the given transaction and says how many it did; `batch` of them means that there may be more."""
+
+    batch: int
+    run: Callable[[UnitOfWork], Awaitable[int]]
+
+    async def fire(self, unit_of_work: UnitOfWorkFactory) -> int:
+        """The mark is part of the first batch's commit: a firing that fails was none."""
         async with unit_of_work() as work:
             if not await self._claim(work):
                 return 0
@@ -67,9 +83,31 @@ class Cron:
         DONE.labels(self.name).inc(total)
         return total
 
-    async def _claim(self, work: UnitOfWork) -> bool:
-        """The mark is part of the first batch's commit: a firing that fails was none."""
-        mark = insert(crons).values(name=self.name, fired_at=work.now)
-        due = crons.c.fired_at <= work.now - self.every * (1 - 2 * JITTER)
-        claimed = mark.on_conflict_do_update(index_elements=["name"], set_={"fired_at": work.now}, where=due)
-        return (await work.session.scalar(claimed.returning(crons.c.name))) is not None
+
+@dataclass(frozen=True)
+class Errand(Periodic):
+    """A job that calls a provider, and so has transactions of its own. The mark is committed before it begins: a firing that fails, or
+    that is broken off when the process is told to stop, is made up for by the next.
+    """
+
+    run: Callable[[], Awaitable[int]]
+    afterwards: Callable[[], Awaitable[None]] | None = None
+    """In every worker each time, whoever fired."""
+
+    async def keep(self, unit_of_work: UnitOfWorkFactory, stopping: asyncio.Event) -> None:
+        """It may take minutes, and a process that was told to stop has seconds."""
+        keeping = asyncio.create_task(super().keep(unit_of_work, stopping))
+        await stopping.wait()
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+
+    async def fire(self, unit_of_work: UnitOfWorkFactory) -> int:
+        try:
+            async with unit_of_work() as work:
+                mine = await self._claim(work)
+            total = await self.run() if mine else 0
+        finally:
+            if self.afterwards:
+                await self.afterwards()
+        DONE.labels(self.name).inc(total)
+        return total

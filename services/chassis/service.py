@@ -22,7 +22,7 @@ from services.chassis.auth import TokenVerifier
 from services.chassis.breaker import Breaker
 from services.chassis.clock import DatabaseClock
 from services.chassis.consuming import Consumers
-from services.chassis.crons import Cron
+from services.chassis.crons import Periodic
 from services.chassis.database import Database
 from services.chassis.dead_letters.crons import count_letters
 from services.chassis.dead_letters.crons import crons as dead_letter_crons
@@ -67,7 +67,7 @@ class Service:
     title: str
     routers: Sequence[APIRouter] = ()
     consumers: Consumers = field(default_factory=Consumers)
-    crons: Sequence[Cron] = ()
+    crons: Sequence[Periodic] = ()
     body_max_bytes: int = 65_536
     state: dict[str, Any] = field(default_factory=dict)
     """What the routes need, by name, as attributes of `request.app.state`."""

@@ -1,9 +1,9 @@
-"""`python -m services.payments [api|worker|all|migrate]`."""
+"""`python -m services.payments [api|worker|all|migrate|openapi|restored]`."""
 
 from services.chassis.service import main
 from services.payments import restored
-from services.payments.app import build
+from services.payments.app import build, openapi
 from services.payments.settings import PaymentsSettings
 
 if __name__ == "__main__":
-    main(PaymentsSettings, build, restored=restored.run)
+    main(PaymentsSettings, build, openapi, restored=restored.run)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from courtside_contracts.topics import BOOKING_EVENTS, POLAR_WEBHOOKS, USER_PROFILES
+from courtside_contracts.topics import BOOKING_EVENTS, PAYMENT_EVENTS, POLAR_WEBHOOKS, USER_PROFILES
 from services.chassis import restoring
 
-HEARD, PROJECTED = (BOOKING_EVENTS, POLAR_WEBHOOKS), (USER_PROFILES,)
+HEARD, PROJECTED = (BOOKING_EVENTS, PAYMENT_EVENTS, POLAR_WEBHOOKS), (USER_PROFILES,)
 
 run = partial(restoring.run, main=HEARD, projections=PROJECTED)

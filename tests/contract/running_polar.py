@@ -46,7 +46,7 @@ class RunningPolar:
         variables = {f"POLAR_STANDIN_{name.upper()}": str(value) for name, value in environment.items()}
         self.program = Program(MODULE, variables, f"{self.url}/healthz", folder / f"polar-{port}.log")
         self._polar = self.sdk()
-        self.http = httpx.AsyncClient(base_url=self.url, trust_env=False)
+        self.http = httpx.AsyncClient(base_url=self.url, timeout=60, trust_env=False)
 
     def sdk(self, token: str = TOKEN, timeout: float | httpx.Timeout = 60) -> PolarAsync:
         return PolarAsync(token, base_url=self.url, timeout=timeout)

@@ -31,7 +31,7 @@ class RunningResend:
         }
         variables = {f"RESEND_STANDIN_{name.upper()}": str(value) for name, value in environment.items()}
         self.program = Program(MODULE, variables, f"{self.url}/healthz", folder / f"resend-{port}.log")
-        self.http = httpx.AsyncClient(base_url=self.url, trust_env=False)
+        self.http = httpx.AsyncClient(base_url=self.url, timeout=60, trust_env=False)
 
     async def sent(self, query: str = "") -> list[dict[str, Any]]:
         mails: list[dict[str, Any]] = (await self.http.get(f"/_admin/emails{query}")).json()["emails"]

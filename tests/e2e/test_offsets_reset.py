@@ -17,7 +17,7 @@ from tests.e2e.groups import Offsets, administering, all_have_joined, caught_up,
 from tests.stack import TestStack
 
 SERVICES = ("booking", "payments", "notifications")
-PASSES_BY = {"crons", "rate_limits", "provider_turns", "delivery_attempts", "alembic_version"}
+PASSES_BY = {"crons", "reconciliations", "rate_limits", "provider_turns", "delivery_attempts", "alembic_version"}
 """Tables of what runs at present: when a job last ran, what a limit has left, which batch is under way."""
 PATIENCE_SECONDS = 60
 

@@ -94,6 +94,8 @@ class Booking:
     checkout_url: str | None = None
     order_id: str | None = None
     refunds_due: tuple[RefundDue, ...] = ()
+    refunded_orders: tuple[str, ...] = ()
+    """All of their money has gone back: none of them pays for anything any more."""
     cancel_reason: str | None = None
     price_rule_id: UUID | None = None
     """None when staff waived the price."""
@@ -128,7 +130,9 @@ class Booking:
         return self.status == "held" and self.hold_expires_at is not None and self.hold_expires_at <= now
 
     def knows(self, order_id: str) -> bool:
-        return order_id == self.order_id or any(due.order_id == order_id for due in self.refunds_due)
+        if order_id in self.refunded_orders or order_id == self.order_id:
+            return True
+        return any(due.order_id == order_id for due in self.refunds_due)
 
     def pay(self, order_id: str, amount_minor: int, currency: str) -> None:
         """A hold that is overdue but not yet swept still has its court; an expired one must have got it again."""
@@ -141,6 +145,16 @@ class Booking:
         """The money came too late or twice, and goes back."""
         self._go("refuse payment")
         self._owe(order_id, amount_minor, "paid_twice" if self.order_id else "paid_too_late")
+
+    def lose_payment(self, order_id: str) -> bool:
+        """All that this order paid has gone back, whoever gave it. A booking that stood on it is cancelled; whether it was one."""
+        if order_id in self.refunded_orders:
+            return False
+        self.refunded_orders = (*self.refunded_orders, order_id)
+        if self.status != "confirmed" or order_id != self.order_id:
+            return False
+        self._go("lose payment")
+        return True
 
     def expire(self, now: datetime) -> None:
         if not self.is_overdue(now):

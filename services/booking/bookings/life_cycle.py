@@ -12,7 +12,7 @@ from typing import Literal, get_args
 from services.chassis import problems
 
 Status = Literal["held", "confirmed", "cancelled", "expired", "completed"]
-Trigger = Literal["pay", "refuse payment", "expire", "cancel", "reschedule", "complete"]
+Trigger = Literal["pay", "refuse payment", "lose payment", "expire", "cancel", "reschedule", "complete"]
 
 
 class TransitionNotPossible(problems.Conflict):
@@ -41,6 +41,9 @@ TRANSITIONS: Mapping[tuple[Status, Trigger], Transition] = {
     ("held", "expire"): Transition("expired", "booking.expired.v1", "the hold is over"),
     ("held", "cancel"): Transition("cancelled", "booking.cancelled.v1", "always: nothing is paid"),
     ("confirmed", "refuse payment"): Transition("confirmed", "booking.refund_due.v1", "a second payment came"),
+    ("confirmed", "lose payment"): Transition(
+        "cancelled", "booking.cancelled.v1", "all that was paid for it has gone back"
+    ),
     ("confirmed", "cancel"): Transition(
         "cancelled", "booking.cancelled.v1", "by the club, or in the window by the player", "cancellation-window-closed"
     ),

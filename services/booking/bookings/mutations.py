@@ -18,7 +18,7 @@ from courtside_contracts.booking import (
     BookingRefundDue,
     BookingRescheduled,
 )
-from courtside_contracts.payment import PaymentSucceeded
+from courtside_contracts.payment import PaymentRefunded, PaymentSucceeded
 from services.booking.bookings import occupancy, queries
 from services.booking.bookings.counting import BOOKINGS, LATE_PAYMENTS, count_debt
 from services.booking.bookings.domain import AmountDiffers, Booking, CourtTaken, OtherVenue
@@ -34,6 +34,8 @@ from services.chassis.unit_of_work import UnitOfWork
 
 BATCH = 200
 """Bookings that one transaction of a cron may lock."""
+PAYMENT_GONE = "The payment was given back."
+"""Told to the player. Nothing is owed: the money is there already."""
 
 
 async def end_overdue(
@@ -155,6 +157,19 @@ async def _get_back(work: UnitOfWork, catalogue: Catalogue, booking: Booking, pa
         await work.session.refresh(booking)
         return False
     return True
+
+
+async def lose_payment(work: UnitOfWork, catalogue: Catalogue, refund: PaymentRefunded) -> None:
+    """When all of an order has gone back, no booking stands on it. What has not been heard of yet is remembered: it pays for nothing."""
+    if refund.refunded_minor < refund.paid_minor:
+        return
+    booking = await queries.locked(work.session, refund.booking_id)
+    if booking is None:
+        raise Fatal(f"order {refund.order_id} was for a booking that does not exist")
+    if booking.lose_payment(refund.order_id):
+        booking.cancel_reason = PAYMENT_GONE
+        await occupancy.release(work.session, booking, work.now)
+        await _tell(work, catalogue, BookingCancelled, booking, cancelled_by="club", reason=PAYMENT_GONE)
 
 
 async def cancel(

@@ -23,7 +23,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, TSTZRANGE, ExcludeConstraint
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSTZRANGE, ExcludeConstraint
 
 from services.booking.bookings.domain import Booking, RefundDue
 from services.booking.metadata import mapping, metadata
@@ -64,6 +64,7 @@ bookings = Table(
     Column("checkout_url", Text),
     Column("order_id", Text),
     Column("refunds_due", RefundsDue, nullable=False, server_default=text("'[]'")),
+    Column("refunded_orders", ARRAY(Text, as_tuple=True), nullable=False, server_default=text("'{}'")),
     Column("cancel_reason", Text),
     Column("version", Integer, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from services.booking.users import events
 from services.booking.users.domain import EmailBelongsToAnotherUser, User, UserErased
-from services.booking.users.queries import COLUMNS, LIVING, must_live, to_user
+from services.booking.users.queries import COLUMNS, LIVING, must_live, to_user, workplaces
 from services.booking.users.rights import refuse_erased
 from services.booking.users.tables import users, venue_staff
 from services.chassis.auth import Principal
@@ -65,7 +65,7 @@ async def save(work: UnitOfWork, principal: Principal) -> None:
     except IntegrityError as error:
         raise EmailBelongsToAnotherUser("This e-mail address belongs to another user of the club.") from error
     if saved:
-        work.publish(events.profile(to_user(saved)))
+        await _tell(work, to_user(saved))
     else:
         await refuse_erased(work.session, principal.user_id)
 
@@ -81,16 +81,32 @@ async def edit(work: UnitOfWork, principal: Principal, changes: Mapping[str, str
     if row is None:
         raise UserErased
     user = to_user(row)
-    work.publish(events.profile(user))
+    await _tell(work, user)
     return user
 
 
 async def make_staff(work: UnitOfWork, venue_id: UUID, user_id: UUID) -> None:
     await must_live(work.session, user_id)
     row = insert(venue_staff).values(user_id=user_id, venue_id=venue_id, since=work.now)
-    await work.session.execute(row.on_conflict_do_nothing())
+    hired = row.on_conflict_do_nothing().returning(venue_staff.c.user_id)
+    if await work.session.scalar(hired) is not None:
+        await _tell_anew(work, user_id)
 
 
 async def dismiss_staff(work: UnitOfWork, venue_id: UUID, user_id: UUID) -> None:
     one = (venue_staff.c.venue_id == venue_id) & (venue_staff.c.user_id == user_id)
-    await work.session.execute(delete(venue_staff).where(one))
+    gone = delete(venue_staff).where(one).returning(venue_staff.c.user_id)
+    if await work.session.scalar(gone) is not None:
+        await _tell_anew(work, user_id)
+
+
+async def _tell_anew(work: UnitOfWork, user_id: UUID) -> None:
+    """Where somebody works has changed, and so has what the other services may show them."""
+    one = update(users).where(users.c.id == user_id, LIVING).values(version=users.c.version + 1)
+    row = (await work.session.execute(one.returning(*COLUMNS))).one_or_none()
+    if row is not None:
+        await _tell(work, to_user(row))
+
+
+async def _tell(work: UnitOfWork, user: User) -> None:
+    work.publish(events.profile(user, await workplaces(work.session, user.id)))

@@ -46,3 +46,9 @@ async def staff_of(session: AsyncSession, venue_id: UUID) -> Sequence[tuple[User
     found = select(*COLUMNS, venue_staff.c.since).join(venue_staff, venue_staff.c.user_id == users.c.id)
     ordered = found.where(venue_staff.c.venue_id == venue_id).order_by(venue_staff.c.since, users.c.id)
     return [(User(*row[:-1]), row.since) for row in await session.execute(ordered)]
+
+
+async def workplaces(session: AsyncSession, user_id: UUID) -> Sequence[UUID]:
+    """The venues whose staff this user is of."""
+    found = select(venue_staff.c.venue_id).where(venue_staff.c.user_id == user_id).order_by(venue_staff.c.venue_id)
+    return (await session.scalars(found)).all()

@@ -9,11 +9,8 @@ from polar.v2026_10.literals import PresentmentCurrency
 from polar.v2026_10.outputs import Checkout as PolarCheckout
 
 from services.chassis.telemetry import travelling
-from services.payments.actions import Polar
+from services.payments.actions import PAGE, Polar
 from services.payments.checkouts.domain import Checkout, Intent
-
-PAGE = 100
-"""The most that Polar lists at once."""
 
 
 async def create(polar: Polar, intent: Intent) -> Checkout:
@@ -33,12 +30,13 @@ async def create(polar: Polar, intent: Intent) -> Checkout:
                     }
                 ]
             },
+            currency=cast("PresentmentCurrency", quote.currency.lower()),
             allow_discount_codes=False,
             customer_email=intent.email,
             metadata=quote.metadata() | travelling(),
             success_url=polar.success_url.replace("{BOOKING_ID}", str(quote.booking_id)),
         )
-    return _checkout(made)
+    return checkout(made)
 
 
 async def find(polar: Polar, intent: Intent) -> Checkout | None:
@@ -51,19 +49,28 @@ async def find(polar: Polar, intent: Intent) -> Checkout | None:
     while True:
         async with polar.reading():
             found = await polar.client.checkouts.list(query=intent.email, status="open", limit=PAGE, page=page)
-        for checkout in found.items:
-            if checkout.metadata.get("attempt_id") == wanted["attempt_id"]:
-                return _checkout(checkout)
+        for listed in found.items:
+            if listed.metadata.get("attempt_id") == wanted["attempt_id"]:
+                return checkout(listed)
         if page >= found.pagination.max_page:
             return None
         page += 1
 
 
-def _checkout(made: PolarCheckout) -> Checkout:
+async def read(polar: Polar, checkout_id: str) -> Checkout:
+    async with polar.reading():
+        return checkout(await polar.client.checkouts.get(checkout_id))
+
+
+def checkout(made: PolarCheckout) -> Checkout:
+    """From Polar's words to ours."""
     return Checkout(
         id=made.id,
         url=made.url,
+        status=made.status,
         expires_at=datetime.fromisoformat(made.expires_at),
+        created_at=datetime.fromisoformat(made.created_at),
         amount_minor=made.amount,
         currency=made.currency.upper(),
+        metadata=made.metadata,
     )

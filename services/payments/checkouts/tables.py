@@ -22,16 +22,20 @@ class PaymentAttempt(Base):
             unique=True,
             postgresql_where=text("state IN ('creating', 'open', 'paid')"),
         ),
+        Index("payment_attempts_by_booking_id", "booking_id"),
+        Index("payment_attempts_unfinished", "created_at", postgresql_where=text("state IN ('creating', 'open')")),
         CheckConstraint("state IN ('creating', 'open', 'paid', 'lapsed')", name="known_state"),
-        CheckConstraint("(state IN ('open', 'paid')) = (checkout_id IS NOT NULL)", name="open_with_checkout"),
+        CheckConstraint("state NOT IN ('open', 'paid') OR checkout_id IS NOT NULL", name="open_with_checkout"),
         CheckConstraint("amount_minor >= 0", name="amount_not_negative"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     booking_id: Mapped[UUID]
+    venue_id: Mapped[UUID | None]
     state: Mapped[State] = mapped_column(Text)
     amount_minor: Mapped[int]
     currency: Mapped[str]
+    hold_expires_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     checkout_id: Mapped[str | None] = mapped_column(unique=True)
     checkout_url: Mapped[str | None]
     checkout_expires_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

@@ -4,20 +4,36 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from services.payments.actions import Polar
+from polar.v2026_10.outputs import Order as PolarOrder
+
+from services.payments.actions import PAGE, Polar
 from services.payments.orders.domain import Order
 
 
 async def read(polar: Polar, order_id: str) -> Order:
-    """`paid_at` is the order's creation: Polar makes the order of a checkout when the charge has succeeded."""
     async with polar.reading():
-        order = await polar.client.orders.get(order_id)
+        return order(await polar.client.orders.get(order_id))
+
+
+async def of_checkout(polar: Polar, checkout_id: str) -> list[Order]:
+    """One, if it was paid: Polar charges a checkout once."""
+    async with polar.reading():
+        found = await polar.client.orders.list(checkout_id=checkout_id, limit=PAGE)
+    return [order(one) for one in found.items]
+
+
+def order(told: PolarOrder) -> Order:
+    """From Polar's words to ours. `paid_at` is its creation: Polar makes the order of a checkout when the charge has succeeded."""
     return Order(
-        id=order.id,
-        checkout_id=order.checkout_id,
-        status=order.status,
-        total_minor=order.total_amount,
-        currency=order.currency.upper(),
-        metadata=order.metadata,
-        paid_at=datetime.fromisoformat(order.created_at),
+        id=told.id,
+        checkout_id=told.checkout_id,
+        product_id=told.product_id,
+        status=told.status,
+        total_minor=told.total_amount,
+        refunded_minor=told.refunded_amount + told.refunded_tax_amount,
+        refundable_minor=told.refundable_amount,
+        refundable_tax_minor=told.refundable_tax_amount,
+        currency=told.currency.upper(),
+        metadata=told.metadata,
+        paid_at=datetime.fromisoformat(told.created_at),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import insert
@@ -14,7 +15,7 @@ from services.payments.profiles.tables import Profile
 async def keep_profile(work: UnitOfWork, profile: UserProfile) -> None:
     """The newest version stands, in whatever order they come."""
     statement = insert(Profile).values(profile.model_dump())
-    columns = {name: statement.excluded[name] for name in ("email", "name", "locale", "version")}
+    columns = {name: statement.excluded[name] for name in ("email", "name", "locale", "staff_of", "version")}
     newer = Profile.erased_at.is_(None) & (Profile.version < statement.excluded.version)
     await work.session.execute(
         statement.on_conflict_do_update(index_elements=[Profile.user_id], set_=columns, where=newer)
@@ -23,6 +24,6 @@ async def keep_profile(work: UnitOfWork, profile: UserProfile) -> None:
 
 async def forget_profile(work: UnitOfWork, user_id: str) -> None:
     """For good: an erased user's id never comes back."""
-    nobody = {"email": None, "name": None, "locale": None, "erased_at": work.now}
+    nobody: dict[str, Any] = {"email": None, "name": None, "locale": None, "staff_of": [], "erased_at": work.now}
     statement = insert(Profile).values(user_id=UUID(user_id), version=0, **nobody)
     await work.session.execute(statement.on_conflict_do_update(index_elements=[Profile.user_id], set_=nobody))

@@ -15,3 +15,8 @@ async def email_of(session: AsyncSession, user_id: UUID) -> str | None:
 
 async def is_erased(session: AsyncSession, user_id: UUID) -> bool:
     return (await session.scalar(select(Profile.erased_at).where(Profile.user_id == user_id))) is not None
+
+
+async def workplaces(session: AsyncSession, user_id: UUID) -> frozenset[UUID]:
+    """The venues whose staff this user is of, as far as we have heard."""
+    return frozenset(await session.scalar(select(Profile.staff_of).where(Profile.user_id == user_id)) or ())

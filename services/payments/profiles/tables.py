@@ -1,11 +1,12 @@
-"""Our copy of who the players are: Polar wants an address for each checkout."""
+"""Our copy of who the players are: Polar wants an address for each checkout, and staff see the payments of their venues."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, DateTime
+from sqlalchemy import CheckConstraint, DateTime, Uuid, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.payments.metadata import Base
@@ -25,5 +26,6 @@ class Profile(Base):
     email: Mapped[str | None]
     name: Mapped[str | None]
     locale: Mapped[str | None]
+    staff_of: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), server_default=text("'{}'"))
     version: Mapped[int]
     erased_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

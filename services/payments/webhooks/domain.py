@@ -24,8 +24,8 @@ class SignatureNotValid(Forbidden):
     """The webhook is not signed with a secret of ours, or was signed too long ago."""
 
 
-class WebhookNamesNoOrder(Fatal):
-    """An event about an order without the order's id."""
+class WebhookNamesNothing(Fatal):
+    """An event about an order, a refund or a checkout without the id to look at."""
 
 
 class PolarWebhook(Event):
@@ -49,12 +49,30 @@ class PolarWebhook(Event):
         return self.checkout_id or ""
 
     @property
+    def is_about_money(self) -> bool:
+        """`order.created` and `order.updated` are left out: each comes beside one of these."""
+        return self.kind in ("order.paid", "order.refunded", "refund.created", "refund.updated")
+
+    @property
+    def is_about_a_checkout(self) -> bool:
+        """At its end: before that there is nothing to do but to wait, and each look costs calls that Polar counts."""
+        at_its_end = self.data.get("status") in ("succeeded", "expired", "failed")
+        return self.kind in ("checkout.updated", "checkout.expired") and at_its_end
+
+    @property
     def order_id(self) -> str:
         """A UUID and nothing else: it becomes part of a URL."""
+        return self._uuid("order_id" if self.kind.startswith("refund.") else "id")
+
+    @property
+    def subject_id(self) -> str:
+        return self._uuid("id")
+
+    def _uuid(self, name: str) -> str:
         try:
-            return str(UUID(self.data["id"]))
+            return str(UUID(self.data[name]))
         except (KeyError, ValueError, TypeError, AttributeError):
-            raise WebhookNamesNoOrder(f"{self.kind} names no order") from None
+            raise WebhookNamesNothing(f"{self.kind} names no {name}") from None
 
 
 def verify(body: bytes, headers: Mapping[str, str], secrets: Sequence[SecretStr]) -> None:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
+from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from uuid_utils.compat import uuid7
 
@@ -7,6 +10,10 @@ from services.chassis.outbox import Outgoing
 from services.chassis.unit_of_work import UnitOfWork
 from services.payments.webhooks.domain import PolarWebhook, parse
 from services.payments.webhooks.tables import ReceivedWebhook
+
+KEPT = timedelta(days=120)
+"""Longer than Polar keeps an event that may be sent again, and than our topic and dead letters keep its record (90 days)."""
+PURGE_BATCH = 1_000
 
 
 async def store(work: UnitOfWork, webhook_id: str, body: bytes) -> None:
@@ -31,3 +38,10 @@ async def store(work: UnitOfWork, webhook_id: str, body: bytes) -> None:
                 time=work.now,
             )
         )
+
+
+async def purge(work: UnitOfWork) -> int:
+    """One batch of those that nothing brings back any more."""
+    old = select(ReceivedWebhook.id).where(ReceivedWebhook.received_at < work.now - KEPT).limit(PURGE_BATCH)
+    gone = delete(ReceivedWebhook).where(ReceivedWebhook.id.in_(old))
+    return len((await work.session.scalars(gone.returning(ReceivedWebhook.id))).all())

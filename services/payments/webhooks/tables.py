@@ -20,4 +20,4 @@ class ReceivedWebhook(Base):
     webhook_id: Mapped[str] = mapped_column(unique=True)
     type: Mapped[str]
     body: Mapped[bytes]
-    received_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    received_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,20 +19,23 @@ from standardwebhooks import Webhook
 from courtside_contracts.booking import BookingHeld
 from courtside_contracts.envelope import Event
 from courtside_contracts.user import UserProfile
+from deploy import tokens
 from services.chassis import http
+from services.chassis.auth import TokenVerifier
 from services.chassis.clock import DatabaseClock
-from services.chassis.consuming import Delivery
+from services.chassis.consuming import AlreadyHandled, Delivery
 from services.chassis.database import Database
+from services.chassis.dead_letters.domain import Desk
 from services.chassis.doorbell import Doorbell
 from services.chassis.outbox import outbox
 from services.chassis.service import Chassis
 from services.chassis.unit_of_work import UnitOfWorkFactory
 from services.payments.actions import Polar
+from services.payments.app import ROUTERS
 from services.payments.checkouts.consumers import open_checkout
 from services.payments.profiles.mutations import keep_profile
 from services.payments.settings import PaymentsSettings
-from services.payments.webhooks.api import router
-from services.payments.webhooks.consumers import take_up
+from services.payments.webhooks.consumers import look_where_told
 from services.payments.webhooks.domain import WEBHOOK_MAX_BYTES, PolarWebhook
 from tests.programs import Program, free_port
 
@@ -41,8 +45,8 @@ SECRET = "whsec_" + base64.b64encode(b"the secret of the payment tests").decode(
 NEXT_SECRET = "whsec_" + base64.b64encode(b"the secret that replaces it").decode()
 
 
-def settings_for(database_url: str, standin: RunningPolar) -> PaymentsSettings:
-    given = {
+def settings_for(database_url: str, standin: RunningPolar, **more: Any) -> PaymentsSettings:
+    given = more | {
         "environment": "test",
         "database_url": database_url,
         "polar_base_url": standin.url,
@@ -73,15 +77,32 @@ class RunningPolar:
             "deploy.standins.polar", environment, f"{self.url}/healthz", folder / f"polar-{port}.log"
         )
 
+    async def pull(self, lever: str, method: str = "POST", **body: Any) -> dict[str, Any]:
+        """One of those in deploy/standins/README.md."""
+        async with httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=30) as client:
+            answer = await client.request(method, f"/_admin/{lever}", json=body if method == "POST" else None)
+            answer.raise_for_status()
+        told: dict[str, Any] = answer.json()
+        return told
+
     async def pay(self, checkout_id: str) -> None:
-        async with httpx.AsyncClient(base_url=self.url, trust_env=False) as client:
-            (await client.post(f"/_admin/checkouts/{checkout_id}/pay")).raise_for_status()
+        await self.pull(f"checkouts/{checkout_id}/pay")
+
+    async def ledger(self, booking_id: UUID | None = None) -> dict[str, Any]:
+        return await self.pull("ledger" + (f"?booking_id={booking_id}" if booking_id else ""), "GET")
 
     async def charges(self, booking_id: UUID) -> int:
-        async with httpx.AsyncClient(base_url=self.url, trust_env=False) as client:
-            answer = await client.get("/_admin/ledger", params={"booking_id": str(booking_id)})
-        charges: int = answer.json()["charges"]
+        charges: int = (await self.ledger(booking_id))["charges"]
         return charges
+
+    async def fail(self, action: str, method: str, path: str, contains: object = "", **more: Any) -> int:
+        """A fault of requests that concern this booking, say. Its id."""
+        match = {"method": method, "path": path} | ({"contains": str(contains)} if contains else {})
+        return int((await self.pull("faults", match=match, action=action, **more))["id"])
+
+
+def email_of(user: str) -> str:
+    return f"{user.lower().replace(' ', '-')}@club.test"
 
 
 @dataclass
@@ -132,6 +153,7 @@ class Payments:
     client: httpx.AsyncClient
     standin: RunningPolar
     settings: PaymentsSettings
+    hirings: int = 0
 
     @classmethod
     async def start(cls, settings: PaymentsSettings, standin: RunningPolar) -> Payments:
@@ -139,16 +161,39 @@ class Payments:
         await clock.synchronise(database)
         doorbell = Doorbell(settings.database_url.get_secret_value())
         chassis = Chassis(settings, database, clock, UnitOfWorkFactory(database, clock, doorbell.ring), doorbell)
-        state = {"chassis": chassis, "polar_webhook_secrets": settings.polar_webhook_secrets}
-        app = http.create_app(settings, "Courtside payments", WEBHOOK_MAX_BYTES, [router], **state)
+        polar = Polar.connect(settings)
+        state: dict[str, Any] = {
+            "chassis": chassis,
+            "polar_webhook_secrets": settings.polar_webhook_secrets,
+            "polar": polar,
+        }
+        state |= {"verifier": TokenVerifier(settings), "desk": Desk("payments", {})}
+        app = http.create_app(settings, "Courtside payments", WEBHOOK_MAX_BYTES, ROUTERS, **state)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         client = httpx.AsyncClient(transport=transport, base_url="http://payments.test", trust_env=False)
-        return cls(chassis, Polar.connect(settings), client, standin, settings)
+        return cls(chassis, polar, client, standin, settings)
 
     async def stop(self) -> None:
         await self.client.aclose()
         await self.polar.close()
         await self.chassis.database.close()
+
+    async def ask(self, method: str, path: str, user: str | None = None, role: str = "admin", **request: Any) -> Any:
+        """As this user, or as nobody."""
+        headers = dict(request.pop("headers", {}))
+        if user:
+            assert self.settings.jwks_file
+            token = tokens.mint(self.settings.jwks_file.parent, email_of(user), user, tokens.Role(role))
+            headers["Authorization"] = f"Bearer {token}"
+        return await self.client.request(method, path, headers=headers, **request)
+
+    async def hire(self, user: str, *venues: UUID) -> None:
+        """As booking tells it: they are staff there, and nowhere else any more."""
+        self.hirings += 1
+        email = email_of(user)
+        told = {"user_id": tokens.user_id(email), "version": self.hirings, "email": email, "name": user, "locale": "es"}
+        async with self.chassis.unit_of_work() as work:
+            await keep_profile(work, UserProfile(**told, staff_of=venues))
 
     def delivery(self, event: Any, event_id: str | None = None) -> Delivery[Any]:
         return Delivery(event, event_id or str(uuid4()), "payments", self.chassis.unit_of_work)
@@ -159,7 +204,8 @@ class Payments:
         return known
 
     async def hold(self, known: Player, event_id: str | None = None) -> None:
-        await open_checkout(self.delivery(known.held, event_id), self.polar)
+        with suppress(AlreadyHandled):
+            await open_checkout(self.delivery(known.held, event_id), self.polar)
 
     async def opened(self, known: Player) -> str:
         """The id of the checkout at which the player can pay."""
@@ -176,7 +222,8 @@ class Payments:
 
     async def told(self, order: Order, event_id: str | None = None) -> None:
         webhook = PolarWebhook(type="order.paid", data={"id": order.id, "checkout_id": order.checkout_id})
-        await take_up(self.delivery(webhook, event_id), self.polar)
+        with suppress(AlreadyHandled):
+            await look_where_told(self.delivery(webhook, event_id), self.polar)
 
     async def attempt(self, known: Player) -> dict[str, Any]:
         rows = await self.rows("SELECT * FROM payment_attempts WHERE booking_id = :id", id=known.booking_id)

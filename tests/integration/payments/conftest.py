@@ -5,9 +5,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 
+from deploy.local.keys import ensure_keys
 from services.chassis.migrations import upgrade
 from services.payments.settings import PaymentsSettings
+from tests.integration.booking.in_process import Office, migrate
 from tests.integration.payments.builders import Payments, RunningPolar, settings_for
+from tests.integration.payments.exchange import Exchange
 
 NewDatabase = Callable[[str], Awaitable[str]]
 """Of a service; its URL."""
@@ -24,9 +27,13 @@ def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPolar]:
 
 
 @pytest.fixture(scope="session")
-async def payments_settings(new_database: NewDatabase, standin: RunningPolar) -> PaymentsSettings:
+async def payments_settings(
+    new_database: NewDatabase, standin: RunningPolar, tmp_path_factory: pytest.TempPathFactory
+) -> PaymentsSettings:
     """Of a service whose database is migrated."""
-    settings = settings_for(await new_database("payments"), standin)
+    keys = tmp_path_factory.mktemp("keys")
+    ensure_keys(keys)
+    settings = settings_for(await new_database("payments"), standin, jwks_file=keys / "jwks.json")
     await asyncio.to_thread(upgrade, settings)
     return settings
 
@@ -34,6 +41,14 @@ async def payments_settings(new_database: NewDatabase, standin: RunningPolar) ->
 @pytest.fixture
 async def empty_settings(new_database: NewDatabase, standin: RunningPolar) -> PaymentsSettings:
     return settings_for(await new_database("payments"), standin)
+
+
+@pytest.fixture(scope="module")
+async def exchange(new_database: NewDatabase, payments: Payments) -> AsyncIterator[Exchange]:
+    url = await new_database("booking")
+    await migrate(url)
+    async with Office.open(url) as office, Exchange.open(office, payments) as exchange:
+        yield exchange
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from courtside_contracts.payment import PaymentSucceeded
 from services.chassis.retrying import Fatal
 from services.payments.checkouts.actions import create
 from services.payments.checkouts.domain import Intent, Quote
-from services.payments.webhooks.consumers import take_up
+from services.payments.webhooks.consumers import look_where_told
 from services.payments.webhooks.domain import PolarWebhook
 from tests.integration.payments.builders import Payments, Player, player
 
@@ -42,7 +42,7 @@ async def test_a_hint_is_not_believed(payments: Payments) -> None:
     """The webhook says paid; Polar itself knows of no such order."""
     hint = PolarWebhook(type="order.paid", data={"id": "00000000-0000-4000-8000-000000000000", "status": "paid"})
     with pytest.raises(Fatal):
-        await take_up(payments.delivery(hint), payments.polar)
+        await look_where_told(payments.delivery(hint), payments.polar)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ async def test_a_payment_on_a_page_that_is_not_ours_confirms_nothing(payments: P
     order = await paid_elsewhere(payments, ana)
     await payments.told(order)
 
-    assert await quarantined(payments, order) == ["unknown-checkout"]
+    assert await quarantined(payments, order) == ["other-checkout"]
     assert await payments.events(PaymentSucceeded, ana.booking_id) == []
     assert (await payments.attempt(ana))["state"] == "open"
 
@@ -86,7 +86,7 @@ async def test_nothing_but_order_paid_is_money(payments: Payments, kind: str) ->
     ana = player()
     order = await payments.paid(ana)
     hint = PolarWebhook(type=kind, data={"id": order.id, "checkout_id": order.checkout_id})
-    await take_up(payments.delivery(hint), payments.polar)
+    await look_where_told(payments.delivery(hint), payments.polar)
     assert await payments.events(PaymentSucceeded, ana.booking_id) == []
 
 

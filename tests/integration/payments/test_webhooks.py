@@ -79,6 +79,11 @@ def stale(body: bytes, webhook_id: str) -> tuple[bytes, dict[str, str]]:
     return body, signed(body, webhook_id, age=timedelta(minutes=6))
 
 
+def replayed(body: bytes, webhook_id: str) -> tuple[bytes, dict[str, str]]:
+    """What was recorded a week ago, and was good then."""
+    return body, signed(body, webhook_id, age=timedelta(days=7))
+
+
 def truncated(body: bytes, webhook_id: str) -> tuple[bytes, dict[str, str]]:
     return body[:-10], signed(body, webhook_id)
 
@@ -91,7 +96,7 @@ def not_text(body: bytes, webhook_id: str) -> tuple[bytes, dict[str, str]]:
     return body + b"\xff", signed(body, webhook_id)
 
 
-@pytest.mark.parametrize("make", [forged, of_another, stale, truncated, unsigned, not_text])
+@pytest.mark.parametrize("make", [forged, of_another, stale, replayed, truncated, unsigned, not_text])
 async def test_what_polar_did_not_sign_just_now_is_refused(payments: Payments, make: object) -> None:
     assert callable(make)
     webhook_id, checkout_id = str(uuid4()), str(uuid4())

@@ -121,6 +121,27 @@ def test_with_nothing_to_pay_a_booking_is_confirmed_at_once() -> None:
     assert booking.refunds_due == ()
 
 
+def test_a_booking_whose_payment_has_gone_back_is_cancelled_and_owes_nothing() -> None:
+    booking = a_confirmed_booking()
+    assert booking.lose_payment(booking.order_id or "")
+    assert (booking.status, booking.version, booking.refunds_due) == ("cancelled", 3, ())
+    assert not booking.lose_payment(booking.order_id or ""), "told of twice"
+
+
+def test_an_order_that_has_gone_back_pays_for_nothing_when_it_is_told_of_late() -> None:
+    hold = a_hold()
+    assert not hold.lose_payment("order-1")
+    assert (hold.status, hold.version) == ("held", 1)
+    assert hold.knows("order-1")
+
+
+def test_a_second_payment_that_has_gone_back_harms_no_booking() -> None:
+    booking = a_confirmed_booking()
+    booking.refuse_payment("order-2", 3600)
+    assert not booking.lose_payment("order-2")
+    assert booking.status == "confirmed"
+
+
 ACTS: dict[Trigger, Callable[[Booking], object]] = {
     "pay": lambda booking: booking.pay("order-9", 3600, "EUR"),
     "refuse payment": lambda booking: booking.refuse_payment("order-9", 3600),

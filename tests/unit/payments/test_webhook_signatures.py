@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 from standardwebhooks import Webhook
 
-from services.payments.webhooks.domain import PolarWebhook, SignatureNotValid, WebhookNamesNoOrder, parse, verify
+from services.payments.webhooks.domain import PolarWebhook, SignatureNotValid, WebhookNamesNothing, parse, verify
 
 SECRET = "whsec_" + base64.b64encode(b"the secret of the court").decode()
 OTHER = "whsec_" + base64.b64encode(b"the secret of the beach").decode()
@@ -105,8 +105,33 @@ def test_what_is_about_one_checkout_stays_in_order(
 
 @pytest.mark.parametrize("data", [{}, {"id": 7}, {"id": None}, {"id": "../../v1/customers"}])
 def test_an_order_without_a_proper_id_is_not_looked_up(data: dict[str, object]) -> None:
-    with pytest.raises(WebhookNamesNoOrder):
+    with pytest.raises(WebhookNamesNothing):
         _ = PolarWebhook(type="order.paid", data=data).order_id
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "money", "checkout"),
+    [
+        ("order.paid", {}, True, False),
+        ("order.refunded", {}, True, False),
+        ("refund.updated", {}, True, False),
+        ("order.updated", {"status": "paid"}, False, False),
+        ("checkout.updated", {"status": "succeeded"}, False, True),
+        ("checkout.updated", {"status": "confirmed"}, False, False),
+        ("checkout.expired", {"status": "expired"}, False, True),
+        ("order.shipped", {}, False, False),
+    ],
+)
+def test_what_is_looked_at_is_money_or_the_end_of_a_page(
+    kind: str, data: dict[str, str], money: bool, checkout: bool
+) -> None:
+    webhook = PolarWebhook(type=kind, data=data)
+    assert (webhook.is_about_money, webhook.is_about_a_checkout) == (money, checkout)
+
+
+def test_a_refund_leads_to_its_order() -> None:
+    order_id = "c7a5c0de-0000-4000-8000-000000000001"
+    assert PolarWebhook(type="refund.created", data={"id": "r1", "order_id": order_id}).order_id == order_id
 
 
 @pytest.mark.parametrize("body", [b"not json", b"[1]", b'{"type": 7, "data": {}}', b'{"type": "order.paid"}'])

@@ -1,0 +1,33 @@
+"""What a route may ask for."""
+
+from __future__ import annotations
+
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from services.chassis.auth import Caller
+from services.chassis.service import Chassis
+from services.payments.actions import Polar
+from services.payments.rights import Rights, rights_of
+
+
+def _chassis(request: Request) -> Chassis:
+    return cast("Chassis", request.app.state.chassis)
+
+
+def _polar(request: Request) -> Polar:
+    return cast("Polar", request.app.state.polar)
+
+
+ChassisOf = Annotated[Chassis, Depends(_chassis)]
+PolarOf = Annotated[Polar, Depends(_polar)]
+
+
+async def _rights(caller: Caller, chassis: ChassisOf) -> Rights:
+    async with chassis.database.sessions() as session:
+        return await rights_of(session, caller)
+
+
+RightsOf = Annotated[Rights, Depends(_rights)]
+"""Raises `StaffOnly` for everybody else."""
