@@ -13,6 +13,7 @@ from deploy.demo import demo
 from deploy.doctor.commands import doctor
 from deploy.local.commands import down, logs, reset, status, up
 from deploy.local.errors import PartFailed, Trouble, WrongEnvironment
+from deploy.previews import mail
 from deploy.seeding import seed
 from deploy.tailing import events
 from deploy.tokens import token
@@ -48,6 +49,7 @@ app.add_typer(topics, name="topics")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(payments.app, name="payments")
 app.add_typer(events, name="events")
+app.add_typer(mail, name="mail")
 
 if __name__ == "__main__":
     app()

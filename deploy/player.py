@@ -108,12 +108,13 @@ class Player:
 
         await self._until("the confirmation", look)
 
-    async def read_mail(self, booking_id: str) -> dict[str, Any]:
+    async def read_mail(self, booking_id: str, kind: str) -> dict[str, Any]:
         async def look() -> dict[str, Any] | None:
             found = await self._ask(
                 "GET", f"{self.urls.resend}/_admin/emails", params={"tag": f"booking_id:{booking_id}"}
             )
-            return next(iter(found.json()["emails"]), None)
+            tag = {"name": "kind", "value": kind}
+            return next((mail for mail in found.json()["emails"] if tag in mail["tags"]), None)
 
         mail: dict[str, Any] = await self._until("the mail", look)
         return mail

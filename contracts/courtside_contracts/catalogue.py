@@ -13,7 +13,13 @@ from courtside_contracts.booking import (
 )
 from courtside_contracts.court import SlotBlocked, SlotUnblocked
 from courtside_contracts.envelope import Event
-from courtside_contracts.notification import NotificationSent
+from courtside_contracts.notification import (
+    NotificationBounced,
+    NotificationDelivered,
+    NotificationFailed,
+    NotificationQueued,
+    NotificationSent,
+)
 from courtside_contracts.payment import (
     PaymentCheckoutOpened,
     PaymentRefunded,
@@ -40,7 +46,11 @@ EVENTS: dict[str, type[Event]] = {
         PaymentRefundRequested,
         PaymentRefunded,
         PaymentRefundFailed,
+        NotificationQueued,
         NotificationSent,
+        NotificationDelivered,
+        NotificationBounced,
+        NotificationFailed,
         UserProfile,
     )
 }

@@ -1,4 +1,4 @@
-"""`notification.events`: what became of a message to a player. Key: `booking_id`. No address and no text, only ids."""
+"""`notification.events`: what became of a message about a booking. Key: `booking_id`. No address and no text, only ids."""
 
 from __future__ import annotations
 
@@ -25,6 +25,12 @@ class NotificationEvent(Event):
         return str(self.booking_id)
 
 
+class NotificationQueued(NotificationEvent):
+    """A mail was written and waits for its turn at the mail provider. It is not sent when later news overtakes it."""
+
+    type: ClassVar[str] = "notification.queued.v1"
+
+
 class NotificationSent(NotificationEvent):
     """The mail provider took the mail; `provider_id` is its id there."""
 
@@ -32,3 +38,33 @@ class NotificationSent(NotificationEvent):
 
     provider_id: str
     sent_at: AwareDatetime
+
+
+class NotificationDelivered(NotificationEvent):
+    """The recipient's mail server took the mail."""
+
+    type: ClassVar[str] = "notification.delivered.v1"
+
+    provider_id: str
+    delivered_at: AwareDatetime
+
+
+class NotificationBounced(NotificationEvent):
+    """The recipient's mail server refused the mail. `reason` is the provider's: `Permanent`, `Transient`. Open: more may come."""
+
+    type: ClassVar[str] = "notification.bounced.v1"
+
+    provider_id: str
+    reason: str
+    bounced_at: AwareDatetime
+
+
+class NotificationFailed(NotificationEvent):
+    """The mail never left. `reason`: `suppressed` (the address bounced or complained before), `refused` (by the mail provider) or
+    `failed` (it was taken and could not be sent). Open: more may come.
+    """
+
+    type: ClassVar[str] = "notification.failed.v1"
+
+    reason: str
+    failed_at: AwareDatetime

@@ -15,7 +15,7 @@ from courtside_contracts.topics import Topic, all_topics
 from services.booking import app as booking
 from services.chassis.consuming import Consumers
 from services.notifications import app as notifications
-from services.notifications.emails.consumers import Mailing
+from services.notifications.emails.consumers import Sending, Writing
 from services.payments import app as payments
 
 NEVER_CALLED: Any = SimpleNamespace(breaker=None)
@@ -24,7 +24,7 @@ NEVER_CALLED: Any = SimpleNamespace(breaker=None)
 CONSUMERS: Mapping[str, Consumers] = {
     "booking": booking.consumers(NEVER_CALLED),
     "payments": payments.consumers(NEVER_CALLED),
-    "notifications": notifications.consumers(Mailing(NEVER_CALLED, sender="", per_second=1), breaker=None),
+    "notifications": notifications.consumers(Writing(NEVER_CALLED), Sending(NEVER_CALLED, NEVER_CALLED), breaker=None),
 }
 
 Kind = type[Event]

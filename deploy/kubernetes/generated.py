@@ -108,11 +108,12 @@ def _strimzi(kind: str, name: str, spec: Mapping[str, Any]) -> Manifest:
 def _reads(service: str, consumers: Consumers) -> Iterator[tuple[str, Topic]]:
     """Group and topic, as `services/chassis/working.py` subscribes."""
     for topic in consumers.topics:
-        yield f"{service}.projections" if topic in consumers.projected_topics else service, topic
+        apart = ".projections" if topic in consumers.projected_topics else ".paced" if topic in consumers.paced else ""
+        yield service + apart, topic
 
 
 def _trigger(consumers: Consumers, group: str, topic: Topic) -> Manifest:
-    calls_out = bool(consumers.calling_out) and not group.endswith(".projections")
+    calls_out = consumers.call_out_on([topic])
     metadata = {
         "bootstrapServers": BOOTSTRAP,
         "consumerGroup": group,

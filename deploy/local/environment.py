@@ -116,6 +116,7 @@ class Secrets:
     polar_access_token: str
     polar_webhook_secret: str
     resend_api_key: str
+    resend_webhook_secret: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +179,9 @@ def _notifications(installation: Installation) -> dict[str, str]:
     return {
         "NOTIFICATIONS_RESEND_BASE_URL": installation.url("resend"),
         "NOTIFICATIONS_RESEND_API_KEY": installation.secrets.resend_api_key,
+        "NOTIFICATIONS_RESEND_WEBHOOK_SECRETS": json.dumps([installation.secrets.resend_webhook_secret]),
         "NOTIFICATIONS_SENDER": "Courtside <bookings@courtside.example>",
+        "NOTIFICATIONS_BOOKING_PAGE": installation.url("resend") + "/?tag=booking_id:{BOOKING_ID}",
     }
 
 
@@ -204,5 +207,7 @@ def _resend(installation: Installation) -> dict[str, str]:
         "RESEND_STANDIN_PORT": str(installation.ports.resend),
         "RESEND_STANDIN_PUBLIC_URL": installation.url("resend"),
         "RESEND_STANDIN_API_KEY": installation.secrets.resend_api_key,
+        "RESEND_STANDIN_WEBHOOK_URL": installation.url("notifications") + "/webhooks/resend",
+        "RESEND_STANDIN_WEBHOOK_SECRET": installation.secrets.resend_webhook_secret,
         "RESEND_STANDIN_STATE": str(installation.paths.standins / "resend.sqlite"),
     }

@@ -28,9 +28,11 @@ def ensure_keys(folder: Path) -> Secrets:
         raise TypeError(f"{signing_key} holds no Ed25519 key")
     _write(folder / "jwks.json", json.dumps({"keys": [public_jwk(private.public_key())]}).encode(), mode=0o644)
     stored = folder / "secrets.json"
-    if not stored.exists():
-        _write(stored, json.dumps(asdict(_random_secrets()), indent=2).encode(), mode=0o600)
-    return Secrets(**json.loads(stored.read_bytes()))
+    known = json.loads(stored.read_bytes()) if stored.exists() else {}
+    told = asdict(_random_secrets()) | known
+    if told != known:  # none yet, or those of an older version, which knew fewer
+        _write(stored, json.dumps(told, indent=2).encode(), mode=0o600)
+    return Secrets(**told)
 
 
 def public_jwk(key: Ed25519PublicKey) -> dict[str, str]:
@@ -53,6 +55,7 @@ def _random_secrets() -> Secrets:
         polar_access_token=f"polar_oat_{secrets.token_urlsafe(32)}",
         polar_webhook_secret=f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}",
         resend_api_key=f"re_{secrets.token_urlsafe(24)}",
+        resend_webhook_secret=f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}",
     )
 
 

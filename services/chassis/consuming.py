@@ -13,7 +13,7 @@ A handler is one of three kinds:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -78,6 +78,8 @@ class Consumers:
     in_transaction: Mapping[type[Event], InTransaction] = field(default_factory=dict)
     calling_out: Mapping[type[Event], CallingOut] = field(default_factory=dict)
     tombstones: Mapping[type[Event], Forget] = field(default_factory=dict)
+    paced: tuple[Topic, ...] = ()
+    """Of `topics`, those whose records wait for a provider's pace: a consumer of their own reads them, so that nothing else waits too."""
     breaker: Breaker | None = None
     """Of the provider that all of `calling_out` call."""
 
@@ -92,6 +94,15 @@ class Consumers:
         others = {event.topic for event in (*self.in_transaction, *self.calling_out)}
         read = {event.topic for event in self.projections}
         return tuple(topic for topic in self.topics if topic.name in read - others)
+
+    @property
+    def main_topics(self) -> tuple[Topic, ...]:
+        return tuple(topic for topic in self.topics if topic not in (*self.projected_topics, *self.paced))
+
+    def call_out_on(self, topics: Iterable[Topic]) -> bool:
+        """Whether what is read there may call the provider."""
+        names = {topic.name for topic in topics}
+        return any(event.topic in names for event in self.calling_out)
 
     @property
     def by_type(self) -> dict[str, type[Event]]:

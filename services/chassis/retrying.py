@@ -2,7 +2,7 @@
 
     failure ── is_database_away ──► nowhere: the partition waits
             ├─ Overtaken ─────────► here again in a moment, twice; then as any other Transient
-            ├─ NotTried ──────────► the second tier, as often as need be: no attempt is counted
+            ├─ NotTried ──────────► the second tier, or one for as long as it says, as often as need be: no attempt is counted
             ├─ Transient ─────────► the tier that its attempt number says, dead letters after the last
             └─ anything else ─────► dead letters at once
 
@@ -65,7 +65,7 @@ class Overtaken(Transient):
 
 
 class NotTried(Transient):
-    """Put off before anything was done, since it could not succeed now."""
+    """Put off before anything was done, since it could not succeed now; `retry_after` says until when, if that is known."""
 
 
 class Fatal(Failure):
@@ -95,6 +95,14 @@ class Ladder:
         """For what was not even tried: a minute, so that a provider's outage costs few records a second and its end is soon seen."""
         return self.tiers[1]
 
+    def room_for(self, wait: timedelta | None) -> Tier:
+        """Where to wait for an end that is known: on the longest tier that does not outlast it."""
+        if wait is None:
+            return self.waiting_room
+        return max(
+            (tier for tier in self.tiers if tier.delay <= wait), key=lambda tier: tier.delay, default=self.tiers[0]
+        )
+
     @property
     def longest(self) -> timedelta:
         """From a record's first failure to the dead letters, when each try is made as soon as it is due."""
@@ -120,7 +128,7 @@ def next_hop(record: ConsumerRecord[bytes, bytes], error: Exception, ladder: Lad
     """Pure. Key and value travel as they were received; only the headers of the failure are added or renewed."""
     tried = not isinstance(error, NotTried)
     attempt = attempt_of(record) + tried
-    tier = _tier(attempt, error, ladder) if tried else ladder.waiting_room
+    tier = ladder.room_for(error.retry_after) if isinstance(error, NotTried) else _tier(attempt, error, ladder)
     topic = ladder.topic(tier) if tier else ladder.dead_letters
     return Hop(topic, _with_failure(record, error, attempt, now))
 

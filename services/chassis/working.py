@@ -88,20 +88,32 @@ def _subscribe(
     stopping: asyncio.Event,
     faults: Faults,
 ) -> list[Subscription]:
-    """The main topics in one group, those of projections in a second, and each tier in one of its own: their rebalances keep apart."""
-    max_records = PROVIDER_BATCH if consumers.calling_out else DATABASE_BATCH
+    """The main topics in one group, those of projections in a second, those that are paced in a third, and each tier in one of its own:
+    their rebalances keep apart.
+    """
     subscribe = partial(Subscription, broker, handle_batch=pipeline.handle_batch, stopping=stopping, faults=faults)
-    prefix, projected = settings.topic_prefix, consumers.projected_topics
-    group = prefix + settings.service
-    main = [prefix + topic.name for topic in consumers.topics if topic not in projected]
-    projections = [prefix + topic.name for topic in projected]
-    subscriptions = [subscribe(main, group, max_records=max_records)] if main else []
-    if projections:
-        subscriptions.append(subscribe(projections, f"{group}.projections", max_records=DATABASE_BATCH))
+    prefix, group = settings.topic_prefix, settings.topic_prefix + settings.service
+    groups = {
+        group: consumers.main_topics,
+        f"{group}.projections": consumers.projected_topics,
+        f"{group}.paced": consumers.paced,
+    }
+    subscriptions = [
+        subscribe(
+            [prefix + topic.name for topic in topics], name, max_records=_batch(calls=consumers.call_out_on(topics))
+        )
+        for name, topics in groups.items()
+        if topics
+    ]
+    calls = bool(consumers.calling_out)
     for tier in ladder.tiers:
         name = prefix + ladder.topic(tier)
-        subscriptions.append(subscribe([name], name, max_records=max_records, delay=tier.delay))
+        subscriptions.append(subscribe([name], name, max_records=_batch(calls=calls), delay=tier.delay))
     return subscriptions
+
+
+def _batch(*, calls: bool) -> int:
+    return PROVIDER_BATCH if calls else DATABASE_BATCH
 
 
 def _mirror(

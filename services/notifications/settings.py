@@ -10,6 +10,7 @@ from pydantic_settings import SettingsConfigDict
 
 from services.chassis.settings import Settings
 
+LOCAL_STAFF = "front-desk@courtside.example"
 LOCAL_SENDER = "Courtside <bookings@courtside.example>"
 
 
@@ -30,9 +31,30 @@ class NotificationsSettings(Settings):
     sender: str = Field(default=LOCAL_SENDER, pattern=r"^[^\r\n]*@[^\r\n]+$")
     """The From of every mail; its domain must be verified at Resend."""
 
+    resend_call_seconds: float = Field(default=10, gt=0)
+    """How long one call to Resend may take, from the first byte to the last."""
+    resend_webhook_secrets: tuple[SecretStr, ...] = ()
+    """A JSON list of `whsec_…`, more than one while a secret is being replaced. With none, every webhook is refused."""
+    booking_page: str | None = Field(default=None, pattern=r"^https?://[^\s\"<>]*\{BOOKING_ID\}[^\s\"<>]*$")
+    """Where a player sees a booking, and pays for it: a page of the club's own. Without it, mails have no button."""
+    staff_address: str = Field(default=LOCAL_STAFF, pattern=r"^[^@\s,;<>\"]+@[^@\s,;<>\"]+$")
+    """Who is told of refunds that fail."""
+    staff_name: str = "front desk"
+    """How these mails greet them."""
+    staff_locale: str = "en"
+    """In which language, a BCP 47 tag."""
+
     def unfit_for_production(self) -> Iterator[tuple[str, str]]:
         yield from super().unfit_for_production()
         if not self.resend_base_url.startswith("https://"):
             yield "resend_base_url", "must be https:// in production: mails and the key go over it"
         if self.sender == LOCAL_SENDER:
             yield "sender", "must be an address of a domain that Resend has verified for you"
+        if not self.resend_webhook_secrets or not all(map(_is_secret, self.resend_webhook_secrets)):
+            yield "resend_webhook_secrets", "must hold at least one secret, and no empty one, in production"
+        if self.staff_address == LOCAL_STAFF:
+            yield "staff_address", "must be an address that somebody of yours reads"
+
+
+def _is_secret(secret: SecretStr) -> bool:
+    return secret.get_secret_value().removeprefix("whsec_") != ""

@@ -20,6 +20,7 @@ POLAR = {
 RESEND = {
     "RESEND_API_KEY": "re_real",
     "RESEND_BASE_URL": "https://api.resend.com",
+    "RESEND_WEBHOOK_SECRET": "whsec_real",
     "MAIL_SENDER": "Club <bookings@club.example>",
 }
 KEYS_OF_BOTH = [*POLAR, *RESEND]

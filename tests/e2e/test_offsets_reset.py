@@ -23,11 +23,12 @@ PATIENCE_SECONDS = 60
 
 
 async def at_rest(system: System) -> bool:
-    """Polar has told all, and no service has anything left to say."""
-    told = (await system.client.get(f"{system.stack.installation.url('polar')}/_admin/webhook-events")).json()["events"]
-    return all(event["state"] != "pending" for event in told) and not any(
-        [await waiting(system, name) for name in SERVICES]
-    )
+    """Both providers have told all, and no service has anything left to say."""
+    for provider in ("polar", "resend"):
+        answer = await system.client.get(f"{system.stack.installation.url(provider)}/_admin/webhook-events")
+        if any(event["state"] == "pending" for event in answer.json()["events"]):
+            return False
+    return not any([await waiting(system, name) for name in SERVICES])
 
 
 async def waiting(system: System, service: str) -> int:

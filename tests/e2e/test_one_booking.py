@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
+from deploy import tokens
 from deploy.demo import EVENTS_OF_A_BOOKING
 from tests.e2e.conftest import System, finished
 
@@ -26,6 +27,21 @@ async def test_a_player_books_pays_and_gets_a_mail(system: System) -> None:
     held, *_, confirmed, _ = (event["data"] for event in result["events"])
     assert (held["version"], confirmed["version"]) == (1, 2)
     assert confirmed["price_minor"] == held["price_minor"] > 0
+
+
+async def test_staff_see_that_the_mail_arrived(system: System) -> None:
+    """Resend's webhook says so, a moment after the mail."""
+    booking_id = (await finished(await system.demo()))["booking_id"]
+    keys = system.stack.installation.paths.keys
+    admin = {"Authorization": f"Bearer {tokens.mint(keys, 'desk@example.com', 'Desk', tokens.Role.ADMIN)}"}
+    emails = f"{system.stack.installation.url('notifications')}/v1/emails"
+    asked = {"booking_id": booking_id, "kind": "booking-confirmed"}
+    async with asyncio.timeout(60):
+        while True:
+            (mail,) = (await system.client.get(emails, params=asked, headers=admin)).json()["items"]
+            if mail["state"] == "delivered":
+                break
+            await asyncio.sleep(0.1)
 
 
 @pytest.mark.slow

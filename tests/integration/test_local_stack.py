@@ -170,6 +170,8 @@ def test_the_stand_in_and_its_service_share_their_secrets(tmp_path: Path) -> Non
     assert told["notifications"]["NOTIFICATIONS_RESEND_API_KEY"] == told["resend"]["RESEND_STANDIN_API_KEY"]
     secrets = json.loads(told["payments"]["PAYMENTS_POLAR_WEBHOOK_SECRETS"])
     assert secrets == [told["polar"]["POLAR_STANDIN_WEBHOOK_SECRET"]]
+    secrets = json.loads(told["notifications"]["NOTIFICATIONS_RESEND_WEBHOOK_SECRETS"])
+    assert secrets == [told["resend"]["RESEND_STANDIN_WEBHOOK_SECRET"]]
     assert told["booking"]["BOOKING_TOPIC_PREFIX"] == "t1."
 
 

@@ -13,6 +13,7 @@ SECRETS = {
     "NOTIFICATIONS_DATABASE_URL": "postgresql://notifications:database-secret-n@db.club.example/notifications",
     "NOTIFICATIONS_KAFKA_PASSWORD": "broker-secret-n",
     "NOTIFICATIONS_RESEND_API_KEY": "re_secret",
+    "NOTIFICATIONS_RESEND_WEBHOOK_SECRETS": '["whsec_c2VjcmV0"]',
 }
 WORDS = ("database-secret", "broker-secret", "calendar-secret", "polar_oat_secret", "c2VjcmV0", "re_secret")
 """What must not be seen anywhere."""
@@ -35,7 +36,7 @@ def production(service: str) -> dict[str, str]:
             "POLAR_PRODUCT_ID": "7f1d3c5e-0b1a-4c53-9a55-c0a275bdc001",
             "SUCCESS_URL": "https://club.example/bookings/{BOOKING_ID}",
         },
-        "notifications": {"SENDER": "Club <bookings@club.example>"},
+        "notifications": {"SENDER": "Club <bookings@club.example>", "STAFF_ADDRESS": "desk@club.example"},
     }
     secrets = {name: value for name, value in SECRETS.items() if name.startswith(prefix)}
     return {f"{prefix}_{name}": value for name, value in (told | own.get(service, {})).items()} | secrets

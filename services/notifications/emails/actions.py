@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any, Protocol, cast
 
 import httpx
 import resend
+import structlog
 from pydantic import SecretStr
 from resend.exceptions import ResendError
 from resend.http_client_async import AsyncHTTPClient
 
 from services.chassis.breaker import Breaker
 from services.chassis.consuming import LANES
-from services.chassis.retrying import Failure, Fatal, Transient
+from services.chassis.retrying import Failure, Fatal, NotTried, Transient
+
+log = structlog.get_logger()
 
 CALL_SECONDS = 10.0
 """One call, from the first byte to the last: Resend answers in well under a second, or not at all."""
@@ -25,45 +29,85 @@ STILL_RUNNING = timedelta(seconds=2)
 RATE_LIMITED = timedelta(seconds=1)
 """When a 429 does not say for how long: the limit is one of requests per second."""
 QUOTA_USED_UP = timedelta(hours=1)
-"""Quotas are of days and months: the longest tier, so that a dozen tries span a day."""
+"""When it does not say until when: quotas are of days and months, and one question an hour costs nothing."""
+LONGEST_SAID_SECONDS = 86_400
+"""What is further off than a day is asked for again."""
+
+
+NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+
+class AccountRefused(NotTried):
+    """No mail can go out: is the API key valid, and the sender's domain verified?"""
+
+
+class NotTaken(Transient):
+    """The call never reached Resend: nothing went out."""
+
+
+class OtherMailUnderKey(Fatal):
+    """Our bug: another mail went out under this key, so this one must not be repeated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """`pause` is for how long the provider wants no further request: its limit is reached with this one."""
+
+    provider_id: str
+    pause: timedelta | None = None
 
 
 class MailProvider(Protocol):
     @property
     def name(self) -> str: ...
 
-    async def send(self, payload: Mapping[str, Any], idempotency_key: str) -> str:
-        """The provider's id of the mail: the same one however often this mail is sent. Raises `Transient` or `Fatal`."""
+    async def send(self, payload: Mapping[str, Any], idempotency_key: str) -> Taken:
+        """The provider's id of the mail is the same one however often this mail is sent.
+
+        Raises `NotTried` or `NotTaken` when it surely was not taken, `Transient` when that is unknown, and `Fatal` when it never will be.
+        """
         ...
 
 
 class Resend:
     name = "resend"
 
-    def __init__(self, base_url: str, api_key: SecretStr) -> None:
+    def __init__(self, base_url: str, api_key: SecretStr, call_seconds: float = CALL_SECONDS) -> None:
         """The SDK's settings are globals of its module, so a process has one of these."""
         resend.api_url, resend.api_key = base_url.rstrip("/"), api_key.get_secret_value()
-        self.breaker = Breaker(self.name)
-        self._before, self._http = resend.default_async_http_client, PooledClient()
+        self.breaker, self._call_seconds = Breaker(self.name), call_seconds
+        self._before, self._http = resend.default_async_http_client, PooledClient(call_seconds)
         resend.default_async_http_client = self._http
 
-    async def send(self, payload: Mapping[str, Any], idempotency_key: str) -> str:
+    async def send(self, payload: Mapping[str, Any], idempotency_key: str) -> Taken:
         with self.breaker.calling():
-            return await self._send(payload, idempotency_key)
+            answer = await self._send(payload, idempotency_key)
+        if isinstance(answer, NotTried):
+            raise answer
+        return answer
 
-    async def _send(self, payload: Mapping[str, Any], idempotency_key: str) -> str:
+    async def _send(self, payload: Mapping[str, Any], idempotency_key: str) -> Taken | NotTried:
+        """That it asks for patience is an answer too: to the breaker it is no failure."""
         try:
-            async with asyncio.timeout(CALL_SECONDS):
+            async with asyncio.timeout(self._call_seconds):
                 answer = await resend.Emails.send_async(
                     cast("resend.Emails.SendParams", payload), {"idempotency_key": idempotency_key}
                 )
         except ResendError as error:
-            raise classify(error) from error
+            failure = classify(error)
+            if isinstance(failure, AccountRefused):
+                log.error(  # noqa: TRY400 - it is said, not traced: each probe says it again
+                    "ALERT: no mail can go out; is the API key valid, and the sender's domain verified?",
+                    said=said(error),
+                )
+            elif isinstance(failure, NotTried):
+                return failure
+            raise failure from error
         except TimeoutError as error:
-            raise Transient(f"Resend did not answer within {CALL_SECONDS:.0f} s") from error
+            raise Transient(f"Resend did not answer within {self._call_seconds:.0f} s") from error
         if not answer.get("id"):
             raise Transient("Resend answered without an id: whether it took the mail is unknown")
-        return str(answer["id"])
+        return Taken(str(answer["id"]), _pause(answer.get("http_headers") or {}))
 
     async def close(self) -> None:
         """The SDK gets back what it had: a client that is closed would refuse whoever uses the SDK next."""
@@ -77,24 +121,29 @@ def classify(error: ResendError) -> Failure:  # noqa: PLR0911 - one return for e
 
     Source: Resend's error reference. The SDK reports what failed on the way, without any answer, as a 500 named `HttpClientError`.
     """
-    said = f"Resend: {error.code} {error.error_type}: {error.message}"
     match _status(error), error.error_type:
         case 429, "daily_quota_exceeded" | "monthly_quota_exceeded":
-            return Transient(said, max(QUOTA_USED_UP, _retry_after(error)))
+            return NotTried(said(error), _retry_after(error) or QUOTA_USED_UP)
         case 429, _:
-            return Transient(said, _retry_after(error))
+            return NotTried(said(error), _retry_after(error) or RATE_LIMITED)
         case 409, "concurrent_idempotent_requests":
-            return Transient(said, STILL_RUNNING)
+            return Transient(said(error), STILL_RUNNING)
         case 409, "invalid_idempotent_request":
-            return Fatal(f"our bug: another mail went out under this key, so this one must not be repeated. {said}")
+            return OtherMailUnderKey(said(error))
         case 401 | 403, _:
-            return Fatal(f"ALERT, no mail can go out: is the API key valid, and the sender's domain verified? {said}")
+            return AccountRefused(said(error))
         case HTTPStatus.REQUEST_TIMEOUT, _:
-            return Transient(said)
+            return Transient(said(error))
         case status, _ if status in range(400, 500):
-            return Fatal(said)
+            return Fatal(said(error))
+        case _ if isinstance(error.__context__, NEVER_SENT):
+            return NotTaken(said(error))
         case _:
-            return Transient(said)
+            return Transient(said(error))
+
+
+def said(error: ResendError) -> str:
+    return f"Resend: {error.code} {error.error_type}: {error.message}"
 
 
 def _status(error: ResendError) -> int:
@@ -103,18 +152,28 @@ def _status(error: ResendError) -> int:
     return int(code) if code.isdecimal() else HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def _retry_after(error: ResendError) -> timedelta:
-    headers = {name.lower(): value for name, value in error.headers.items()}
-    seconds = headers.get("retry-after", "")
-    return timedelta(seconds=min(int(seconds), 86_400)) if seconds.isdecimal() else RATE_LIMITED
+def _retry_after(error: ResendError) -> timedelta | None:
+    return _seconds(error.headers, "retry-after")
+
+
+def _pause(headers: Mapping[str, str]) -> timedelta | None:
+    """Others use the account too: when nothing is left of its limit, we wait until there is again."""
+    if _seconds(headers, "ratelimit-remaining") != timedelta(0):
+        return None
+    return _seconds(headers, "ratelimit-reset")
+
+
+def _seconds(headers: Mapping[str, str], name: str) -> timedelta | None:
+    value = {key.lower(): value for key, value in headers.items()}.get(name, "")
+    return timedelta(seconds=min(int(value), LONGEST_SAID_SECONDS)) if value.isdecimal() else None
 
 
 class PooledClient(AsyncHTTPClient):
     """The SDK's own client opens a connection, with its TLS handshake, for each call."""
 
-    def __init__(self) -> None:
+    def __init__(self, call_seconds: float) -> None:
         self._client = httpx.AsyncClient(
-            timeout=httpx.Timeout(CALL_SECONDS, connect=CONNECT_SECONDS),
+            timeout=httpx.Timeout(call_seconds, connect=min(CONNECT_SECONDS, call_seconds)),
             limits=httpx.Limits(max_connections=LANES, max_keepalive_connections=LANES, keepalive_expiry=30),
         )
 

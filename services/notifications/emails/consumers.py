@@ -1,55 +1,132 @@
 """What a booking's events mean for its player's inbox.
 
-    booking.confirmed.v1 ─► mail stored, try begun, commit ─► Resend, under the mail's id ─► sent, told, event claimed: one commit
+    booking.*.v1 ─► mail rendered, stored and told of: one commit ─► notification.queued.v1
+    notification.queued.v1 ─► try begun, commit ─► its turn ─► Resend, under the mail's id ─► sent, told, event claimed: one commit
 
-A crash anywhere repeats from the stored mail: the same bytes under the same key, which Resend answers without mailing again.
+A crash anywhere repeats from the stored mail: the same bytes under the same key, which Resend answers without mailing again. The two
+halves are read by consumers of their own: a cancellation is written down, and stops what it makes old news, while a thousand mails wait
+for their turn.
 """
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 
-from courtside_contracts.booking import BookingConfirmed
+from courtside_contracts.booking import BookingCancelled, BookingEvent, BookingRescheduled
+from courtside_contracts.notification import NotificationQueued
+from courtside_contracts.payment import PaymentRefunded, PaymentRefundFailed, RefundEvent
 from services.chassis.consuming import Delivery
+from services.chassis.retrying import Failure, NotTried, Overtaken
+from services.chassis.unit_of_work import UnitOfWork
+from services.notifications.bookings.mutations import follow
+from services.notifications.bookings.queries import known
 from services.notifications.emails import mutations
-from services.notifications.emails.actions import MailProvider
-from services.notifications.emails.domain import Step
-from services.notifications.emails.tables import Email
+from services.notifications.emails.actions import MailProvider, Taken
+from services.notifications.emails.domain import Kind, Refund, Step, Story, kind_of_cancellation
+from services.notifications.emails.mutations import Try
+from services.notifications.emails.pace import Pace
+from services.notifications.emails.queries import was_invited
+from services.notifications.emails.writing import Letterhead, write
 
 log = structlog.get_logger()
 
+SOON = timedelta(seconds=5)
+"""A try lasts that long at most, as a rule."""
+
+
+class BookingUnknown(Overtaken):
+    """The booking travels on another topic than its money, and has not arrived yet."""
+
+
+class AnotherUnderWay(NotTried):
+    """Mails of one booking go out one after the other."""
+
 
 @dataclass(frozen=True)
-class Mailing:
-    """`per_second` is the provider's limit; at most as many handlers as a pipeline has lanes wait for their turn."""
+class Writing:
+    letterhead: Letterhead
+
+    async def tell(self, work: UnitOfWork, event: BookingEvent) -> None:
+        """Of a booking that is held, confirmed or expired."""
+        await self._tell(work, event, TELLING[event.type])
+
+    async def tell_of_move(self, work: UnitOfWork, event: BookingRescheduled) -> None:
+        await self._tell(work, event, Kind.BOOKING_RESCHEDULED, moved_from=event.previous_starts_at)
+
+    async def tell_of_end(self, work: UnitOfWork, event: BookingCancelled) -> None:
+        invited = await was_invited(work.session, event.booking_id)
+        kind = kind_of_cancellation(event.cancelled_by)
+        await self._tell(work, event, kind, reason=event.reason, withdraws_invitation=invited)
+
+    async def tell_of_refund(self, work: UnitOfWork, event: PaymentRefunded) -> None:
+        await self._tell_of_money(work, event, Kind.REFUND_DONE)
+
+    async def tell_staff_of_refund(self, work: UnitOfWork, event: PaymentRefundFailed) -> None:
+        await self._tell_of_money(work, event, Kind.REFUND_FAILED, event.failure)
+
+    async def note(self, work: UnitOfWork, event: BookingEvent) -> None:
+        """No mail: the booking is as its player knows it."""
+        await follow(work, event)
+
+    async def _tell(self, work: UnitOfWork, event: BookingEvent, kind: Kind, **particulars: object) -> None:
+        is_news = await follow(work, event)
+        story = Story.model_validate({"kind": kind, "booking": event.model_dump(), **particulars})
+        await write(work, story, self.letterhead, is_news=is_news)
+
+    async def _tell_of_money(self, work: UnitOfWork, event: RefundEvent, kind: Kind, failure: str = "") -> None:
+        """It stays true whatever becomes of the booking, so it is no news of the booking's, and nothing overtakes it."""
+        booking = await known(work.session, event.booking_id)
+        if booking is None:
+            raise BookingUnknown(f"booking {event.booking_id} has not been told of yet")
+        refund = Refund(
+            refund_id=str(event.refund_id),
+            order_id=event.order_id,
+            amount_minor=event.amount_minor,
+            currency=event.currency,
+            failure=failure,
+        )
+        await write(work, Story(kind=kind, booking=booking, refund=refund), self.letterhead)
+
+
+TELLING = {
+    "booking.held.v1": Kind.BOOKING_HELD,
+    "booking.confirmed.v1": Kind.BOOKING_CONFIRMED,
+    "booking.expired.v1": Kind.BOOKING_EXPIRED,
+}
+
+
+@dataclass(frozen=True)
+class Sending:
+    """At most as many handlers as a pipeline has lanes wait for their turn."""
 
     provider: MailProvider
-    sender: str
-    per_second: float
+    pace: Pace
 
-    async def confirm(self, delivery: Delivery[BookingConfirmed]) -> None:
+    async def send(self, delivery: Delivery[NotificationQueued]) -> None:
         async with delivery.unit_of_work() as work:
-            email = await mutations.write_confirmation(work, delivery.event, self.sender)
-            if email is None:
-                return
-            step = await mutations.begin_try(work, email)
-        await self._carry_out(step, email, delivery)
-
-    async def _carry_out(self, step: Step, email: Email, delivery: Delivery[BookingConfirmed]) -> None:
-        provider_id = await self._send(email, delivery) if step is Step.SEND else None
+            attempt = await mutations.begin_try(work, delivery.event.email_id, self.pace)
+        if attempt.step is Step.WAIT:
+            raise AnotherUnderWay("another mail of this booking is being sent", SOON)
+        taken = await self._call(attempt, delivery) if attempt.step is Step.SEND else None
         async with delivery.once() as work:
-            if provider_id:
-                await mutations.mark_sent(work, email.id, provider_id)
-            elif step is Step.GIVE_UP:
-                await mutations.give_up(work, email.id)
-        if step is Step.GIVE_UP:
-            log.error("mail given up: its outcome is unknown", email_id=str(email.id), first_try=email.first_tried_at)
+            if taken is None:
+                await mutations.set_aside(work, attempt.email_id, attempt.step)
+            else:
+                await mutations.mark_sent(work, attempt.email_id, taken.provider_id)
+                if taken.pause:
+                    await self.pace.pause(work, taken.pause)
+        if attempt.step is Step.GIVE_UP:
+            log.error("mail given up: its outcome is unknown", email_id=str(attempt.email_id))
 
-    async def _send(self, email: Email, delivery: Delivery[BookingConfirmed]) -> str:
-        async with delivery.unit_of_work() as work:
-            wait_seconds = await mutations.take_turn(work, self.provider.name, self.per_second)
-        await asyncio.sleep(wait_seconds)
-        return await self.provider.send(email.payload, str(email.id))
+    async def _call(self, attempt: Try, delivery: Delivery[NotificationQueued]) -> Taken:
+        await asyncio.sleep(attempt.wait_seconds)
+        try:
+            return await self.provider.send(attempt.payload, str(attempt.email_id))
+        except Failure as failure:
+            async with delivery.unit_of_work() as work:
+                await mutations.end_try(work, attempt, failure, self.pace)
+            raise

@@ -35,6 +35,9 @@ class Formats:
     def day(self, at: datetime) -> str:
         return format_date(at.astimezone(self.zone), "full", locale=self.locale)
 
+    def moment(self, at: datetime) -> str:
+        return f"{self.day(at)}, {self.time(at)}"
+
     def time(self, at: datetime) -> str:
         return format_time(at, "short", tzinfo=self.zone, locale=self.locale)
 
@@ -49,6 +52,9 @@ class Formats:
 
     def minutes(self, start: datetime, end: datetime) -> str:
         return format_unit((end - start).total_seconds() / 60, "minute", "long", locale=self.locale)
+
+    def whole_hours(self, count: int) -> str:
+        return format_unit(count, "hour", "long", locale=self.locale)
 
     def money(self, minor: int, currency: str) -> str:
         shown = get_currency_precision(currency)

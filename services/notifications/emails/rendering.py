@@ -1,4 +1,4 @@
-"""From a booking to the mail about it: subject, text and HTML with the same facts, in the reader's language."""
+"""From a story to the mail that tells it: subject, text and HTML with the same facts, in the reader's language."""
 
 from __future__ import annotations
 
@@ -9,18 +9,23 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_eval_context, select_autoescape
 from jinja2.nodes import EvalContext
 from markupsafe import Markup
 
-from courtside_contracts.booking import BookingConfirmed
-from services.notifications.emails.domain import BOOKING_CONFIRMED, free_cancellation_until, one_line
+from services.notifications.emails.domain import (
+    REASON_MAX_CHARS,
+    Story,
+    free_cancellation_until,
+    one_line,
+)
 from services.notifications.emails.formatting import Formats
+from services.notifications.emails.letters import letter
 from services.notifications.recipients.queries import Recipient
 
 TEMPLATES = Path(__file__).parent / "templates"
+PAGE_OF = "{BOOKING_ID}"
 
 environment = Environment(
     loader=FileSystemLoader(TEMPLATES),
@@ -34,29 +39,36 @@ environment = Environment(
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    kind: str
     subject: str
     text: str
     html: str
 
-    def payload(self, sender: str, to: str, booking_id: UUID) -> dict[str, Any]:
-        """Resend's request. The tags come back in its webhooks, and find the mail in its dashboard."""
-        tags = {"booking_id": str(booking_id), "kind": self.kind}
-        return {
-            "from": sender,
-            "to": [to],
-            "subject": self.subject,
-            "text": self.text,
-            "html": self.html,
-            "tags": [{"name": name, "value": value} for name, value in tags.items()],
-        }
+
+def render(story: Story, to: Recipient, now: datetime, booking_page: str | None = None) -> Mail:
+    """`booking_page` is an address with `{BOOKING_ID}` in it, where a player sees the booking, and pays for it."""
+    formats = Formats.of(to.locale, story.booking.time_zone)
+    facts = _facts(story, formats) | {"name": one_line(to.name)}
+    phrases = _phrases(formats.locale.language)
+    words = {**phrases["every-mail"], **phrases[story.kind]}
+    page = booking_page.replace(PAGE_OF, str(story.booking.booking_id)) if booking_page else None
+
+    @pass_eval_context
+    def say(context: EvalContext, phrase: str) -> str:
+        """A phrase of the language with the facts in it. Where the template is HTML, the facts are escaped, the phrase is not."""
+        said = words[phrase]
+        return Markup(said).format(**facts) if context.autoescape else said.format(**facts)  # noqa: S704 - our own words
+
+    def part(extension: str) -> str:
+        template = environment.get_template(f"letter.{extension}")
+        content = letter(story, now)
+        return template.render(language=formats.locale.language, say=say, facts=facts, letter=content, page=page)
+
+    return Mail(words["subject"].format(**facts), part("txt"), part("html"))
 
 
-def booking_confirmed(booking: BookingConfirmed, to: Recipient, now: datetime) -> Mail:
-    formats = Formats.of(to.locale, booking.time_zone)
-    deadline = free_cancellation_until(booking)
-    facts = {
-        "name": one_line(to.name),
+def _facts(story: Story, formats: Formats) -> dict[str, str]:
+    booking = story.booking
+    return {
         "venue": one_line(booking.venue_name),
         "court": one_line(booking.court_name),
         "day": formats.day(booking.starts_at),
@@ -66,29 +78,37 @@ def booking_confirmed(booking: BookingConfirmed, to: Recipient, now: datetime) -
         "duration": formats.minutes(booking.starts_at, booking.ends_at),
         "price": formats.money(booking.price_minor, booking.currency),
         "reference": str(booking.booking_id),
-        "deadline_day": formats.day(deadline),
-        "deadline_time": formats.time(deadline),
-        "deadline_zone": formats.zone_name(deadline),
+        **_deadlines(story, formats),
+        **_particulars(story, formats),
     }
-    return _render(BOOKING_CONFIRMED, formats.locale.language, facts, still_free=now < deadline)
 
 
-def _render(kind: str, language: str, facts: Mapping[str, str], **flags: bool) -> Mail:
-    """`say` is a phrase of the language with the facts in it. Where the template is HTML, the facts are escaped, the phrase is not."""
-    phrases = _phrases(language)[kind]
+def _deadlines(story: Story, formats: Formats) -> dict[str, str]:
+    booking = story.booking
+    free_until, pay_until = free_cancellation_until(booking), booking.hold_expires_at or booking.starts_at
+    return {
+        "window": formats.whole_hours(booking.cancellation_window_hours),
+        "free_until": formats.moment(free_until),
+        "free_until_zone": formats.zone_name(free_until),
+        "pay_until": formats.moment(pay_until),
+        "pay_until_time": formats.time(pay_until),
+        "pay_until_zone": formats.zone_name(pay_until),
+    }
 
-    @pass_eval_context
-    def say(context: EvalContext, phrase: str) -> str:
-        words = phrases[phrase]
-        return Markup(words).format(**facts) if context.autoescape else words.format(**facts)  # noqa: S704 - our own words
 
-    def part(extension: str) -> str:
-        template = environment.get_template(f"{kind}.{extension}")
-        return template.render(language=language, say=say, facts=facts, **flags)
-
-    return Mail(kind, phrases["subject"].format(**facts), part("txt"), part("html"))
+def _particulars(story: Story, formats: Formats) -> dict[str, str]:
+    """Empty where the story is about something else."""
+    due, refund = story.booking.refunds_due, story.refund
+    return {
+        "moved_from": formats.moment(story.moved_from) if story.moved_from else "",
+        "reason": one_line(story.reason or "", REASON_MAX_CHARS),
+        "refund_due": formats.money(sum(one.amount_minor for one in due), story.booking.currency),
+        "refund": formats.money(refund.amount_minor, refund.currency) if refund else "",
+        "order": one_line(refund.order_id) if refund else "",
+        "failure": one_line(refund.failure, REASON_MAX_CHARS) if refund else "",
+    }
 
 
 @cache
-def _phrases(language: str) -> dict[str, dict[str, str]]:
+def _phrases(language: str) -> Mapping[str, Mapping[str, Any]]:
     return tomllib.loads((TEMPLATES / "phrases" / f"{language}.toml").read_text(encoding="utf-8"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, DateTime, Text
+from sqlalchemy import ARRAY, CheckConstraint, DateTime, Text, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.notifications.metadata import Base
@@ -25,6 +25,8 @@ class RecipientRow(Base):
     email: Mapped[str | None] = mapped_column(Text)
     name: Mapped[str | None] = mapped_column(Text)
     locale: Mapped[str | None] = mapped_column(Text)
+    staff_of: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), server_default="{}")
+    """Venues."""
     version: Mapped[int]
     changed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     erased_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

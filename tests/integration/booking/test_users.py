@@ -177,6 +177,16 @@ async def test_rights_end_at_once_when_they_are_taken_away(club: Club) -> None:
     assert (await club.ask("GET", f"/v1/bookings/{booking_id}", "temporary", "staff")).status_code == 404
 
 
+async def test_where_somebody_works_is_told_with_their_profile(club: Club) -> None:
+    """Others show them what is their venues', and stop when they leave. What changes nothing is not told."""
+    user_id, venue_id = await club.hire("told-of"), "019ab1d0-0c0a-7000-8000-000000000001"
+    path = f"/v1/venues/{venue_id}/staff/{user_id}"
+    for method in ("PUT", "DELETE", "DELETE"):
+        assert (await club.ask(method, path, "admin", "admin")).status_code == 204
+    told = [told and (told["version"], told["staff_of"]) for told in await profiles(club, user_id)]
+    assert told == [(1, []), (2, [venue_id]), (3, [])]
+
+
 async def test_an_erased_user_leaves_bookings_that_say_no_name(club: Club) -> None:
     user_id = await club.sign_in("forgotten")
     booking_id = (await club.hold("forgotten", *a_free_slot())).json()["id"]

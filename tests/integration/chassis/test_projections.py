@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
 from sqlalchemy import text
 
-from courtside_contracts.topics import USER_PROFILES
+from courtside_contracts.topics import BOOKING_EVENTS, USER_PROFILES
 from services.chassis.consuming import Delivery
 from services.chassis.retrying import Overtaken, first_headers
 from tests.integration.chassis.conftest import Bench, Called, Known, Noted
@@ -44,6 +45,18 @@ async def test_projections_are_committed_in_a_group_of_their_own(bench: Bench) -
         await bench.until_committed(topic=USER_PROFILES, group=".projections")
     profiles = TopicPartition(bench.settings.topic_prefix + USER_PROFILES.name, 0)
     assert await bench.committed(profiles) is None
+
+
+async def test_what_is_paced_is_read_by_a_consumer_of_its_own(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that nothing else waits for the provider's pace with it."""
+    paced = dataclasses.replace(bench.consumers, paced=(BOOKING_EVENTS,))
+    monkeypatch.setattr(Bench, "consumers", paced)
+    async with bench.working():
+        await bench.publish(Called(name="ana", number=1), Known(name="ben", number=1))
+        await bench.until_effects(2)
+        await bench.until_committed(group=".paced")
+        await bench.until_committed(topic=USER_PROFILES, group=".projections")
+    assert await bench.committed(TopicPartition(bench.settings.topic_prefix + BOOKING_EVENTS.name, 0)) is None
 
 
 async def test_a_projection_that_fails_is_tried_again_over_the_services_own_ladder(bench: Bench) -> None:

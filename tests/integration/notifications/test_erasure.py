@@ -45,6 +45,7 @@ async def test_a_mail_to_an_erased_user_is_not_written(worker: Worker, outbox: O
     await worker.handle(record(booking, event_id))
     assert outbox.requests(booking.booking_id) == []
     assert worker.routed_on.topics == []
+    assert await worker.states(booking) == {"booking-confirmed": "dropped"}
     async with worker.unit_of_work() as work:
         assert await inbox.has(work.session, "notifications", event_id), "nothing to do is an end too"
 

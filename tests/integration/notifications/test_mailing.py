@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import update
+from sqlalchemy import delete, update
+from structlog.testing import capture_logs
 
 from courtside_contracts.notification import NotificationSent
-from services.chassis.retrying import Fatal, Transient
-from services.notifications.emails import mutations
-from services.notifications.emails.actions import Resend
-from services.notifications.emails.mutations import AddressNotUsable, RecipientUnknown
-from services.notifications.emails.tables import Email
+from services.chassis.retrying import NotTried
+from services.notifications.emails.actions import NotTaken, Resend
+from services.notifications.emails.pace import Pace
+from services.notifications.emails.tables import Email, ProviderTurn
+from tests.integration.notifications.conftest import standin
 from tests.integration.notifications.provider import KEY, Killed, KilledAfterAccept, Outbox
 from tests.integration.notifications.worker import Worker, record
 from tests.programs import free_port
@@ -87,32 +90,67 @@ async def test_killed_between_the_providers_yes_and_our_mark(worker: Worker, out
 
 
 async def test_too_many_requests_are_tried_again_when_resend_says(worker: Worker, strict_outbox: Outbox) -> None:
+    """Somebody else used up what the account may ask in this second."""
     worker.provider = Resend(strict_outbox.url, SecretStr(KEY))
-    first, second = await worker.booked_by(), await worker.booked_by()
-    await worker.confirm(first)
-    with pytest.raises(Transient, match="rate_limit_exceeded") as refused:
-        await worker.confirm(second)
+    booking = await worker.booked_by()
+    await worker.write(record(booking))
+    strict_outbox.use_up_the_limit()
+    with pytest.raises(NotTried, match="rate_limit_exceeded") as refused:
+        await worker.send(booking)
     assert refused.value.retry_after == timedelta(seconds=1)
-    assert (await worker.stored(second)).state == "queued"
+    email = await worker.stored(booking)
+    assert (email.state, email.unsure_since, email.under_way_until) == ("queued", None, None)
     await worker.provider.close()
+
+
+async def test_a_limit_that_is_reached_is_waited_for_not_run_into(worker: Worker, strict_outbox: Outbox) -> None:
+    """One request a second, though our own pace would be a thousand: Resend says how many are left."""
+    worker.provider = Resend(strict_outbox.url, SecretStr(KEY))
+    bookings = [await worker.booked_by() for _ in range(3)]
+    for booking in bookings:
+        await worker.handle(record(booking))
+    assert [await worker.states(booking) for booking in bookings] == [{"booking-confirmed": "sent"}] * 3
+    assert worker.routed_on.topics == []
+    await worker.provider.close()
+
+
+async def test_a_used_up_quota_parks_all_mails_until_it_is_renewed(worker: Worker, tmp_path: Path) -> None:
+    first, second, third = [await worker.booked_by() for _ in range(3)]
+    with standin(tmp_path, rate_per_s=0) as outbox:
+        outbox.tell("/_admin/limits", {"daily_quota": 1})
+        worker.provider = resend = Resend(outbox.url, SecretStr(KEY))
+        resend.name = "resend with a quota"  # whose turns no other test waits for
+        for booking in (first, second, third):
+            await worker.handle(record(booking))
+        assert len(outbox.requests_log()) == 2  # of the third nothing was asked
+        assert worker.routed_on.topics == ["notifications.retry.1h", "notifications.retry.10m"]
+        assert (await worker.stored(second)).unsure_since is None
+
+        outbox.tell("/_admin/clock", {"advance_s": timedelta(days=1).total_seconds()})
+        async with worker.unit_of_work() as work:
+            await work.session.execute(delete(ProviderTurn).where(ProviderTurn.provider == resend.name))
+        outbox.tell("/_admin/limits", {"daily_quota": 2})
+        for booking in (second, third):
+            await worker.handle(record(booking))
+        assert [(await worker.stored(booking)).state for booking in (first, second, third)] == ["sent"] * 3
+        await resend.close()
 
 
 async def test_a_booking_of_an_unknown_player_waits_for_the_profile(worker: Worker, outbox: Outbox) -> None:
     booking = a_booking(booking_id=uuid4(), user_id=uuid4())
-    with pytest.raises(RecipientUnknown):
-        await worker.confirm(booking)
     await worker.handle(record(booking))
     assert worker.routed_on.topics == ["notifications.retry.5s"]
+    assert worker.routed_on.errors == [f"the profile of user {booking.user_id} has not arrived yet"]
     assert outbox.requests(booking.booking_id) == []
 
 
 async def test_resend_is_down_and_comes_back(worker: Worker, outbox: Outbox) -> None:
     booking = await worker.booked_by()
     worker.provider = down = Resend(f"http://127.0.0.1:{free_port()}", SecretStr(KEY))
-    with pytest.raises(Transient, match="HttpClientError"):
+    with pytest.raises(NotTaken, match="HttpClientError"):
         await worker.confirm(booking)
     email = await worker.stored(booking)
-    assert (email.state, email.first_tried_at is not None) == ("queued", True)
+    assert (email.state, email.unsure_since) == ("queued", None)  # nobody listened: it surely did not go out
     await down.close()
 
     worker.provider = up = Resend(outbox.url, SecretStr(KEY))
@@ -122,11 +160,20 @@ async def test_resend_is_down_and_comes_back(worker: Worker, outbox: Outbox) -> 
     await up.close()
 
 
-async def test_a_key_that_resend_refuses_is_an_alarm(worker: Worker, outbox: Outbox) -> None:
-    worker.provider = Resend(outbox.url, SecretStr("re_of_another"))
-    with pytest.raises(Fatal, match="ALERT"):
-        await worker.confirm(await worker.booked_by())
-    await worker.provider.close()
+async def test_a_key_that_resend_refuses_is_an_alarm_and_costs_no_mail(worker: Worker, outbox: Outbox) -> None:
+    """It is not the mail's fault: all of them wait until the key is mended, however long that takes."""
+    booking = await worker.booked_by()
+    worker.provider = refused = Resend(outbox.url, SecretStr("re_of_another"))
+    with capture_logs() as logged:
+        await worker.handle(record(booking))
+    assert "error" in [line["log_level"] for line in logged if line["event"].startswith("ALERT")]
+    assert worker.routed_on.topics == ["notifications.retry.1m"]
+    await refused.close()
+
+    worker.provider = mended = Resend(outbox.url, SecretStr(KEY))
+    await worker.handle(record(booking))
+    assert (await worker.stored(booking)).state == "sent"
+    await mended.close()
 
 
 async def test_a_day_old_try_of_unknown_outcome_is_not_repeated(worker: Worker, outbox: Outbox) -> None:
@@ -136,7 +183,7 @@ async def test_a_day_old_try_of_unknown_outcome_is_not_repeated(worker: Worker, 
         await worker.confirm(booking)
     async with worker.unit_of_work() as work:
         ours = update(Email).where(Email.booking_id == booking.booking_id)
-        await work.session.execute(ours.values(first_tried_at=Email.first_tried_at - timedelta(hours=23, minutes=1)))
+        await work.session.execute(ours.values(unsure_since=Email.unsure_since - timedelta(hours=23, minutes=1)))
 
     worker.provider = resend
     await worker.handle(record(booking))
@@ -160,21 +207,35 @@ async def test_a_hostile_name_is_only_a_name(worker: Worker, outbox: Outbox) -> 
 @pytest.mark.parametrize("email", ["a@example.com, b@example.com", "a@example.com\r\nBcc: b@example.com", "nobody"])
 async def test_an_address_that_is_not_one_goes_to_a_person(worker: Worker, outbox: Outbox, email: str) -> None:
     booking = await worker.booked_by(email=email)
-    with pytest.raises(AddressNotUsable):
-        await worker.confirm(booking)
     await worker.handle(record(booking))
     assert worker.routed_on.topics == ["notifications.dlt"]
+    assert "has no usable address" in worker.routed_on.errors[0]
     assert outbox.requests(booking.booking_id) == []
 
 
 async def test_all_workers_keep_one_pace(worker: Worker) -> None:
     """Ten turns taken at once by independent transactions are ten places, 200 ms apart."""
-    provider = str(uuid4())
+    pace = Pace(str(uuid4()), per_second=5)
 
-    async def turn() -> float:
+    async def turn() -> datetime:
         async with worker.unit_of_work() as work:
-            return await mutations.take_turn(work, provider, per_second=5)
+            await pace.take_turn(work)
+            return (await work.session.get_one(ProviderTurn, pace.provider)).last_at
 
-    waits = sorted(await asyncio.gather(*(turn() for _ in range(10))))
-    assert waits[0] == 0
-    assert waits == pytest.approx([place * 0.2 for place in range(10)], abs=0.15)
+    places = sorted(await asyncio.gather(*(turn() for _ in range(10))))
+    assert min(later - place for place, later in pairwise(places)) >= timedelta(seconds=0.2)
+
+
+async def test_a_provider_that_wants_to_be_left_alone_is_left_alone_by_all_workers(worker: Worker) -> None:
+    pace = Pace(str(uuid4()), per_second=5)
+    async with worker.unit_of_work() as work:
+        await pace.pause(work, timedelta(seconds=3))
+    async with worker.unit_of_work() as work:
+        assert timedelta(seconds=1) < await pace.take_turn(work) < timedelta(seconds=4)
+        await pace.pause(work, timedelta(minutes=40))
+        await pace.pause(work, timedelta(seconds=1))
+    async with worker.unit_of_work() as work:
+        with pytest.raises(NotTried) as put_off:
+            await pace.take_turn(work)
+    assert put_off.value.retry_after is not None
+    assert timedelta(minutes=38) < put_off.value.retry_after <= timedelta(minutes=40)

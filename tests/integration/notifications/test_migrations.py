@@ -16,7 +16,11 @@ from services.notifications.settings import NotificationsSettings
 
 OF_THE_DESK = {"dead_letters", "dead_letter_redrives", "dead_letter_actions", "erased_keys"}
 OF_THE_CHASSIS = {"alembic_version", "outbox", "inbox", "delivery_attempts", "idempotency_keys", "crons", "rate_limits"}
-TABLES = OF_THE_CHASSIS | OF_THE_DESK | {"emails", "recipients", "provider_turns"}
+TABLES = (
+    OF_THE_CHASSIS
+    | OF_THE_DESK
+    | {*("bookings", "emails", "recipients", "provider_turns", "resend_webhooks", "suppressions")}
+)
 
 
 @pytest.fixture

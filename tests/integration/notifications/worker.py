@@ -9,20 +9,20 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from aiokafka import ConsumerRecord
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 
-from courtside_contracts.booking import BookingConfirmed
+from courtside_contracts.booking import BookingConfirmed, BookingEvent
 from courtside_contracts.envelope import Envelope, Event
-from courtside_contracts.user import UserProfile
-from services.chassis.consuming import Consumers, Delivery
+from courtside_contracts.notification import NotificationQueued
+from services.chassis.consuming import Delivery
 from services.chassis.pipeline import Pipeline
 from services.chassis.retrying import Ladder
 from services.chassis.unit_of_work import UnitOfWorkFactory
+from services.notifications.app import consumers, letterhead_of
 from services.notifications.emails.actions import MailProvider
-from services.notifications.emails.consumers import Mailing
+from services.notifications.emails.consumers import Sending, Writing
+from services.notifications.emails.pace import Pace
 from services.notifications.emails.tables import Email
-from services.notifications.recipients import consumers as recipients
-from services.notifications.recipients.mutations import remember
 from services.notifications.settings import NotificationsSettings
 from tests.unit.notifications.builders import MONDAY_NOON, a_booking, a_profile
 
@@ -65,28 +65,61 @@ class RoutedOn:
 
 @dataclass
 class Worker:
+    """`handle` is what a process does with records: it writes mails, and sends what it told itself of."""
+
     settings: NotificationsSettings
     unit_of_work: UnitOfWorkFactory
     provider: MailProvider
     routed_on: RoutedOn = field(default_factory=RoutedOn)
 
     @property
-    def mailing(self) -> Mailing:
-        return Mailing(self.provider, self.settings.sender, self.settings.resend_per_second)
+    def sending(self) -> Sending:
+        return Sending(self.provider, Pace(self.provider.name, self.settings.resend_per_second))
 
-    async def handle(self, *records: ConsumerRecord[bytes, bytes]) -> None:
-        consumers = Consumers(
-            projections={UserProfile: remember},
-            tombstones={UserProfile: recipients.forget},
-            calling_out={BookingConfirmed: self.mailing.confirm},
+    async def write(self, *records: ConsumerRecord[bytes, bytes]) -> None:
+        """Without sending: that is another consumer's work."""
+        writing = Writing(letterhead_of(self.settings))
+        pipeline = Pipeline(
+            self.settings,
+            consumers(writing, self.sending, breaker=None),
+            self.unit_of_work,
+            Ladder("notifications"),
         )
-        pipeline = Pipeline(self.settings, consumers, self.unit_of_work, Ladder("notifications"))
         pipeline.forwarder.producer = self.routed_on
         await pipeline.handle_batch(records)
 
+    async def handle(self, *records: ConsumerRecord[bytes, bytes]) -> None:
+        await self.write(*records)
+        keys = {one.key.decode() for one in records if one.key}
+        for key in sorted(keys):
+            await self.write(*await self.queued(key))
+
+    async def queued(self, booking_id: str) -> list[ConsumerRecord[bytes, bytes]]:
+        """What this service told itself of a booking's mails, as Kafka would deliver it, now and again."""
+        return [
+            record(NotificationQueued.model_validate_json(row["payload"]), str(row["id"]))
+            for row in await self.told(booking_id)
+            if row["type"] == NotificationQueued.type
+        ]
+
     async def confirm(self, booking: BookingConfirmed) -> None:
-        """The handler itself, with its errors."""
-        await self.mailing.confirm(Delivery(booking, str(uuid4()), "notifications", self.unit_of_work))
+        """Written, then sent by the handler itself, with its errors."""
+        await self.write(record(booking))
+        await self.send(booking)
+
+    async def send(self, booking: BookingEvent) -> None:
+        for each in await self.queued(booking.key):
+            await self.send_one(each)
+
+    async def send_one(self, queued: ConsumerRecord[bytes, bytes]) -> None:
+        event = NotificationQueued.model_validate_json(queued.value or b"")
+        await self.sending.send(Delivery(event, str(uuid4()), "notifications", self.unit_of_work))
+
+    async def over(self, booking: BookingEvent) -> None:
+        """Whatever of this booking is under way has been for too long."""
+        ours = update(Email).where(Email.booking_id == booking.booking_id)
+        async with self.unit_of_work() as work:
+            await work.session.execute(ours.values(under_way_until=work.now))
 
     async def booked_by(self, **profile: Any) -> BookingConfirmed:
         """A confirmed booking of a player whose profile has arrived."""
@@ -94,13 +127,26 @@ class Worker:
         await self.handle(record(a_profile(user_id=user_id, **profile)))
         return a_booking(booking_id=uuid4(), user_id=user_id)
 
-    async def stored(self, booking: BookingConfirmed) -> Email:
+    async def stored(self, booking: BookingEvent, kind: str = "booking-confirmed") -> Email:
         async with self.unit_of_work() as work:
-            return (await work.session.scalars(select(Email).where(Email.booking_id == booking.booking_id))).one()
+            mine = select(Email).where(Email.booking_id == booking.booking_id, Email.kind == kind)
+            return (await work.session.scalars(mine)).one()
 
-    async def published(self, booking: BookingConfirmed) -> list[dict[str, Any]]:
-        """The rows of our own outbox about this booking."""
-        query = text("SELECT type, aggregatetype AS topic, payload FROM outbox WHERE aggregateid = :key ORDER BY seq")
+    async def states(self, booking: BookingEvent) -> dict[str, str]:
+        """Of all its mails, by kind, in the order of writing."""
         async with self.unit_of_work() as work:
-            rows = (await work.session.execute(query, {"key": booking.key})).mappings().all()
+            mine = select(Email.kind, Email.state).where(Email.booking_id == booking.booking_id)
+            rows = await work.session.execute(mine.order_by(Email.id))
+            return {row.kind: row.state for row in rows}
+
+    async def told(self, key: str) -> list[dict[str, Any]]:
+        query = text(
+            "SELECT id, type, aggregatetype AS topic, payload FROM outbox WHERE aggregateid = :key ORDER BY seq"
+        )
+        async with self.unit_of_work() as work:
+            rows = (await work.session.execute(query, {"key": key})).mappings().all()
         return [dict(row) for row in rows]
+
+    async def published(self, booking: BookingEvent) -> list[dict[str, Any]]:
+        """The rows of our own outbox about this booking, without those that we tell ourselves."""
+        return [row for row in await self.told(booking.key) if row["type"] != NotificationQueued.type]

@@ -75,7 +75,7 @@ async def test_a_player_books_pays_and_gets_a_mail(open_club: Club) -> None:
         booking_id, _ = await player.hold(await free_slots(http, urls.booking, str(VENUE_ID), 1))
         await player.pay(await player.open_checkout(booking_id))
         await player.await_confirmation(booking_id)
-        assert (await player.read_mail(booking_id))["to"] == ["ana@example.com"]
+        assert (await player.read_mail(booking_id, "booking-confirmed"))["to"] == ["ana@example.com"]
 
 
 async def test_a_mail_that_waits_for_a_profile_climbs_the_ladder(open_club: Club) -> None:

@@ -10,7 +10,16 @@ from asyncpg import DeadlockDetectedError, TooManyConnectionsError, UniqueViolat
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from services.chassis.database import NoDatabase
-from services.chassis.retrying import Fatal, Ladder, Transient, first_headers, is_database_away, next_hop, scrub
+from services.chassis.retrying import (
+    Fatal,
+    Ladder,
+    NotTried,
+    Transient,
+    first_headers,
+    is_database_away,
+    next_hop,
+    scrub,
+)
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 LADDER = Ladder("payments")
@@ -38,6 +47,24 @@ def hop(error: Exception, attempts_before: int = 0) -> str:
 
 
 BUSY = Transient("the provider is busy")
+
+
+@pytest.mark.parametrize("attempts_before", [0, 26, 27])
+@pytest.mark.parametrize(
+    ("retry_after", "topic"),
+    [
+        (None, "payments.retry.1m"),
+        (timedelta(seconds=1), "payments.retry.5s"),
+        (timedelta(seconds=59), "payments.retry.5s"),
+        (timedelta(seconds=60), "payments.retry.1m"),
+        (timedelta(minutes=59), "payments.retry.10m"),
+        (timedelta(hours=14), "payments.retry.1h"),
+    ],
+)
+def test_what_was_not_tried_waits_as_long_as_it_is_told_and_never_dies(
+    retry_after: timedelta | None, topic: str, attempts_before: int
+) -> None:
+    assert hop(NotTried("the quota is used up", retry_after), attempts_before) == topic
 
 
 @pytest.mark.parametrize(

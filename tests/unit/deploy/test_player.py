@@ -17,13 +17,13 @@ async def test_the_token_goes_to_the_api_and_to_nobody_else_behind_the_gateway()
 
     def answer(request: httpx.Request) -> httpx.Response:
         shown[request.url.path] = request.headers.get("Authorization")
-        emails = [{"id": "m1"}]
+        emails = [{"id": "m1", "tags": [{"name": "kind", "value": "booking-confirmed"}]}]
         return httpx.Response(200, json={"status": "confirmed", "emails": emails})
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
         player = Player(client, Urls.behind(f"{GATEWAY}/"), "ana@example.com", "secret")
         await player.await_confirmation("b1")
-        await player.read_mail("b1")
+        await player.read_mail("b1", "booking-confirmed")
     assert shown == {"/v1/bookings/b1": "Bearer secret", "/standins/resend/_admin/emails": None}
 
 

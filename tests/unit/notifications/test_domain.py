@@ -1,31 +1,82 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from services.notifications.emails.domain import State, Step, is_one_address, next_step, one_line
+from services.notifications.emails.domain import (
+    State,
+    Step,
+    Waiting,
+    after_report,
+    is_one_address,
+    next_step,
+    one_line,
+)
 from tests.unit.notifications.builders import MONDAY_NOON as NOW
+
+WAITING = Waiting(State.QUEUED, version=2, news_version=2)
+HOUR = timedelta(hours=1)
 
 
 @pytest.mark.parametrize(
-    ("state", "tried_hours_ago", "step"),
+    ("state", "unsure_hours", "step"),
     [
         (State.QUEUED, None, Step.SEND),
         (State.QUEUED, 0, Step.SEND),
         (State.QUEUED, 23, Step.SEND),
         (State.QUEUED, 23.1, Step.GIVE_UP),
         (State.QUEUED, 48, Step.GIVE_UP),
+        (State.REFUSED, None, Step.SEND),  # redriven
         (State.SENT, 1, Step.NOTHING),
-        (State.SENT, 48, Step.NOTHING),
+        (State.DELIVERED, 48, Step.NOTHING),
         (State.UNKNOWN, 48, Step.NOTHING),
+        (State.DROPPED, None, Step.NOTHING),
     ],
 )
 def test_a_mail_is_repeated_only_while_its_key_is_remembered(
-    state: State, tried_hours_ago: float | None, step: Step
+    state: State, unsure_hours: float | None, step: Step
 ) -> None:
-    first_tried_at = None if tried_hours_ago is None else NOW - timedelta(hours=tried_hours_ago)
-    assert next_step(state, first_tried_at, NOW) is step
+    unsure_since = None if unsure_hours is None else NOW - unsure_hours * HOUR
+    assert next_step(replace(WAITING, state=state, unsure_since=unsure_since), NOW) is step
+
+
+@pytest.mark.parametrize(
+    ("changes", "step"),
+    [
+        ({"news_version": 3}, Step.SUPERSEDE),
+        ({"news_version": 3, "unsure_since": NOW - 30 * HOUR}, Step.SUPERSEDE),
+        ({"news_version": 3, "version": 0}, Step.SEND),  # of money: it stays true
+        ({"useless_after": NOW}, Step.EXPIRE),
+        ({"useless_after": NOW + HOUR}, Step.SEND),
+        ({"others_under_way": True}, Step.WAIT),
+        ({"others_under_way": True, "news_version": 3}, Step.SUPERSEDE),
+    ],
+)
+def test_a_mail_goes_out_only_while_it_is_true_and_of_use(changes: dict[str, int], step: Step) -> None:
+    assert next_step(replace(WAITING, **changes), NOW) is step  # type: ignore[arg-type]  # a table of fields
+
+
+@pytest.mark.parametrize(
+    ("reports", "end"),
+    [
+        ("sent delivered opened", "opened"),
+        ("opened delivered sent", "opened"),
+        ("delivered delayed", "delivered"),
+        ("sent bounced delivered", "bounced"),
+        ("bounced failed", "bounced"),
+        ("delivered complained opened", "complained"),
+        ("complained bounced", "complained"),
+        ("suppressed sent", "suppressed"),
+        ("delivered delivered", "delivered"),
+    ],
+)
+def test_reports_in_any_order_end_in_the_same_state(reports: str, end: str) -> None:
+    state = State.QUEUED
+    for report in reports.split():
+        state = after_report(state, State(report))
+    assert state == end
 
 
 @pytest.mark.parametrize(

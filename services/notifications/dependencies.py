@@ -1,0 +1,49 @@
+"""What a route may ask for, and how it changes something: under an idempotency key, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, cast
+
+from fastapi import Depends, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.chassis.auth import Caller
+from services.chassis.idempotency import Answer, IdempotencyKey, KeyHeader, once
+from services.chassis.service import Chassis
+from services.chassis.unit_of_work import UnitOfWork
+
+
+class BecauseIn(BaseModel):
+    model_config = ConfigDict(extra="forbid", title="Because")
+
+    reason: str = Field(
+        min_length=1,
+        max_length=500,
+        pattern=r"^[^\x00]*$",
+        description="Why, for whoever reads the audit",
+        examples=["She has corrected her address"],
+    )
+
+
+def _chassis(request: Request) -> Chassis:
+    return cast("Chassis", request.app.state.chassis)
+
+
+ChassisOf = Annotated[Chassis, Depends(_chassis)]
+
+
+class Changer:
+    """The caller with their idempotency key. `once(body, change)` makes the change and answers, or gives the first answer again."""
+
+    def __init__(self, request: Request, chassis: ChassisOf, caller: Caller, idempotency_key: KeyHeader = None) -> None:
+        self._operation = f"POST {request.url.path}"
+        self._chassis, self._user_id, self._key = chassis, caller.user_id, idempotency_key
+
+    async def once(self, body: BaseModel, change: Callable[[UnitOfWork], Awaitable[Answer]]) -> Response:
+        key = IdempotencyKey.of(self._user_id, self._key, self._operation, body)
+        answer = await self._chassis.unit_of_work.run(lambda work: once(work, key, lambda: change(work)))
+        return answer.response()
+
+
+ChangerOf = Annotated[Changer, Depends()]
