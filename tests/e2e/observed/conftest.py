@@ -26,6 +26,7 @@ from tests.stack import TestStack
 
 GIVE_UP_SECONDS = 120
 OUTBOX_SECONDS = 3
+CONFIRMED = "booking-confirmed"
 SHORT_LADDER = json.dumps(["PT1S", "PT2S", "PT2S", "PT2S"])
 
 
@@ -67,8 +68,10 @@ class Observed(System):
         return dict(told)
 
     async def mails(self, booking_id: str) -> int:
+        """How many say that it is confirmed."""
         query = {"tag": f"booking_id:{booking_id}"}
-        return len((await self.client.get(f"{self.url('resend')}/_admin/emails", params=query)).json()["emails"])
+        found = (await self.client.get(f"{self.url('resend')}/_admin/emails", params=query)).json()["emails"]
+        return sum({"name": "kind", "value": CONFIRMED} in mail["tags"] for mail in found)
 
     async def paid(self, booking_id: str) -> int:
         ledger = (await self.client.get(f"{self.url('polar')}/_admin/ledger")).json()["entries"]

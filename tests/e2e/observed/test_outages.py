@@ -10,7 +10,7 @@ import pytest
 
 from deploy.player import Player
 from services.booking.venues.seed import VENUE_ID
-from tests.e2e.observed.conftest import Observed, until
+from tests.e2e.observed.conftest import CONFIRMED, Observed, until
 from tests.e2e.test_dead_letters import answered, desk, poison
 
 pytestmark = pytest.mark.slow  # outages of some ten seconds each
@@ -35,7 +35,7 @@ async def life_goes_on(club: Observed) -> tuple[Player, str, str]:
 async def pays_and_is_told(club: Observed, player: Player, booking_id: str) -> None:
     await player.pay(await player.open_checkout(booking_id))
     await player.await_confirmation(booking_id)
-    await player.read_mail(booking_id)
+    await player.read_mail(booking_id, CONFIRMED)
     assert (await club.paid(booking_id), await club.mails(booking_id)) == (1, 1)
 
 
