@@ -15,8 +15,7 @@ from aiokafka.errors import for_code
 from aiokafka.protocol.commit import OffsetFetchRequest
 from prometheus_client import Gauge
 
-from services.chassis.kafka import client
-from services.chassis.settings import Settings
+from services.chassis.kafka import KafkaSettings, client
 from services.chassis.waiting import to_its_end
 
 LAG = Gauge(
@@ -92,9 +91,9 @@ class Observer:
 
 
 @asynccontextmanager
-async def observing(settings: Settings) -> AsyncIterator[Observer]:
+async def observing(settings: KafkaSettings, client_id: str) -> AsyncIterator[Observer]:
     """Raises `KafkaError` when the broker is away."""
-    name = {"client_id": f"{settings.service}-observer"}
+    name = {"client_id": client_id}
     async with AsyncExitStack() as stack:
         admin = Admin(**client(settings), **name)
         stack.push_async_callback(admin.close)
