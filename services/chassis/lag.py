@@ -96,10 +96,10 @@ class Observer:
         return found
 
 
-async def has_caught_up(settings: Settings, groups: Mapping[str, Sequence[str]]) -> bool:
+async def has_caught_up(settings: KafkaSettings, groups: Mapping[str, Sequence[str]]) -> bool:
     """Have these groups, given with their topics, committed every record that there is? No, too, when the broker does not tell."""
     try:
-        async with asyncio.timeout(ANSWER_SECONDS), observing(settings) as observer:
+        async with asyncio.timeout(ANSWER_SECONDS), observing(settings, "courtside-observer") as observer:
             told = [await observer.standings(group, topics) for group, topics in groups.items()]
     except (KafkaError, TimeoutError, OSError) as error:
         log.warning("whether all was heard is not known", error=type(error).__name__)
