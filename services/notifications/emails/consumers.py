@@ -100,6 +100,7 @@ class Writing:
             order_id=event.order_id,
             amount_minor=event.amount_minor,
             currency=event.currency,
+            reason=event.reason,
             failure=failure,
         )
         await write(work, Story(kind=kind, booking=booking, refund=refund), self.letterhead)

@@ -98,6 +98,8 @@ class Refund(BaseModel):
     order_id: str
     amount_minor: int
     currency: str
+    reason: str = ""
+    """The event's word for why the money goes back; more may come."""
     failure: str = ""
     """Why not, in the payment provider's words."""
 

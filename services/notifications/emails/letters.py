@@ -12,6 +12,8 @@ from enum import StrEnum
 
 from services.notifications.emails.domain import Kind, Story, free_cancellation_until
 
+UNASKED = ("paid_too_late", "paid_twice", "paid_elsewhere")
+"""Why money goes back that nobody asked for: without a word of it, the mail would be a riddle."""
 FACTS = ("court", "venue", "duration", "price", "reference")
 
 
@@ -74,7 +76,9 @@ def _reminder(story: Story, now: datetime) -> Letter:
 
 
 def _refund_done(story: Story, now: datetime) -> Letter:  # noqa: ARG001
-    return Letter(Surface.HARD, ("when_it_shows",), ("refund", *FACTS), is_live=story.booking.status == "confirmed")
+    why = story.refund.reason if story.refund else ""
+    notes = (*((why,) if why in UNASKED else ()), "when_it_shows")
+    return Letter(Surface.HARD, notes, ("refund", *FACTS), is_live=story.booking.status == "confirmed")
 
 
 def _refund_failed(story: Story, now: datetime) -> Letter:  # noqa: ARG001

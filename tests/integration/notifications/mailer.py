@@ -24,7 +24,7 @@ from tests.integration.notifications.provider import KEY, Outbox
 from tests.stack import TestStack
 from tests.unit.notifications.builders import MONDAY_NOON
 
-PATIENCE_SECONDS = 400
+PATIENCE_SECONDS = 900
 
 
 @dataclass
@@ -35,6 +35,7 @@ class Mailers:
     producer: AIOKafkaProducer
     database: Database
     urls: dict[str, str] = field(default_factory=dict)
+    kills: int = 0
 
     @property
     def prefix(self) -> str:

@@ -340,6 +340,16 @@ async def test_money_that_comes_before_its_booking_waits_for_it(worker: Worker, 
     assert (await worker.states(booking))["refund-done"] == "sent"
 
 
+async def test_a_payment_that_came_too_late_says_so_when_it_goes_back(worker: Worker, outbox: Outbox) -> None:
+    booking = await worker.booked_by(locale="en-GB")
+    over = {"status": "expired", "hold_expires_at": datetime.now(UTC)}
+    await worker.handle(record(BookingExpired(**booking.model_dump() | over)))
+    paid_back = refund(booking) | {"reason": "paid_too_late"}
+    await worker.handle(record(PaymentRefunded(**paid_back, refunded_at=datetime.now(UTC))))
+    (mail,) = [mail for mail in outbox.mails(booking.booking_id) if mail["tags"][1]["value"] == "refund-done"]
+    assert "Your payment came when the time to pay was over" in mail["text"]
+
+
 async def test_two_refunds_of_one_booking_are_two_mails(worker: Worker, outbox: Outbox) -> None:
     booking = await worker.booked_by()
     await worker.handle(record(cancelled(booking)))

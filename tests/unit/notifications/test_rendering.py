@@ -133,6 +133,25 @@ def test_free_cancellation_over_the_end_of_summer_time_is_counted_in_hours() -> 
     assert "Time: 18:00 \N{EN DASH} 19:00" in mail.text
 
 
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("paid_too_late", "when the time to pay was over"),
+        ("paid_twice", "the second payment goes back"),
+        ("paid_elsewhere", "at a page that was not the one for this booking"),
+    ],
+)
+@pytest.mark.parametrize("locale", ["en-GB", "es", "de"])
+def test_money_that_nobody_asked_back_says_why_it_comes(reason: str, said: str, locale: str) -> None:
+    told = {"refund_id": "r1", "order_id": "o1", "amount_minor": 3600, "currency": "EUR"}
+    usual = render(
+        a_story("refund-done", refund=told | {"reason": "cancelled_by_player"}), a_player(locale=locale), MONDAY_NOON
+    )
+    mail = render(a_story("refund-done", refund=told | {"reason": reason}), a_player(locale=locale), MONDAY_NOON)
+    assert len(mail.text.splitlines()) > len(usual.text.splitlines())
+    assert (said in mail.text, said in mail.html) == ((True, True) if locale == "en-GB" else (False, False))
+
+
 def test_a_cancellation_without_a_refund_says_so() -> None:
     mail = render(a_story("booking-cancelled", booking={"refunds_due": []}), a_player(), MONDAY_NOON)
     assert "nothing to pay back" in mail.text
