@@ -75,7 +75,10 @@ async def left(session: AsyncSession, now: datetime) -> list[Difference]:
     found = [
         Difference("order quarantined", one.polar_order_id, one.reason) for one in await quarantine.unsettled(session)
     ]
-    found += [Difference("refund owed", str(one.id), one.failure or "") for one in await refunds.open_debts(session)]
+    for debt in await refunds.open_debts(session):
+        found.append(
+            Difference("refund owed", str(debt.refund_id), f"{debt.owed_minor} in minor units: {debt.failure}")
+        )
     for one in await refunds.unfinished_since(session, now - PATIENCE):
         if one.state != "pending" or one.requested_at < now - SETTLES_WITHIN:
             found.append(Difference("refund stuck", str(one.id), one.state))

@@ -28,6 +28,7 @@ from services.payments.refunds.domain import (
     may_call,
     state_of,
 )
+from services.payments.refunds.sums import refunded_minor, vouched_minor
 from services.payments.refunds.tables import Refund
 
 log = structlog.get_logger()
@@ -39,9 +40,11 @@ FAILURE_MAX_CHARS = 500
 async def request(work: UnitOfWork, debt: Debt, actor: str) -> Refund | None:
     """Write down that money must go back, and tell of it: our own consumer carries it out. `None` when that was known, or all of the
     order has gone back or is on its way. The attempt must be locked.
+
+    A refund of Polar's own that has not succeeded does not count: should it fail, this debt would be told of by nobody again.
     """
     known = await queries.of_order(work.session, debt.order_id)
-    amount_minor = min(debt.amount_minor, debt.paid_minor - promised_minor(known))
+    amount_minor = min(debt.amount_minor, debt.paid_minor - vouched_minor(known))
     if amount_minor <= 0:
         return None
     row = insert(Refund).values(
@@ -119,16 +122,6 @@ async def take_up(work: UnitOfWork, quote: Quote, seen: Sighting, actor: str) ->
             await _follow(work, refund, told, known, actor)
             news = True
     return Gone(refunded_minor(known), news)
-
-
-def promised_minor(refunds: Sequence[Refund]) -> int:
-    """What has gone back or is on its way."""
-    alive = (one for one in refunds if one.state != "failed")
-    return sum(one.amount_minor if one.refunded_minor is None else one.refunded_minor for one in alive)
-
-
-def refunded_minor(refunds: Sequence[Refund]) -> int:
-    return sum(one.refunded_minor or 0 for one in refunds if one.state == "succeeded")
 
 
 async def _locked(work: UnitOfWork, refund_id: UUID) -> Refund:
