@@ -35,7 +35,7 @@ async def create(polar: Polar, intent: Intent) -> Checkout:
             metadata=quote.metadata(),
             success_url=polar.success_url.replace("{BOOKING_ID}", str(quote.booking_id)),
         )
-    return checkout(made)
+        return checkout(made)
 
 
 async def find(polar: Polar, intent: Intent) -> Checkout | None:

@@ -76,6 +76,23 @@ async def test_a_part_that_failed_is_owed_although_the_rest_went_back_later(exch
     await exchange.must_close(visit)
 
 
+async def test_of_a_payment_of_which_polar_gave_back_a_part_before_we_heard_of_it_the_rest_goes_back(
+    exchange: Exchange,
+) -> None:
+    visit = await exchange.hold()
+    order_id = await exchange.pay(visit)
+    await exchange.payments.standin.pull(f"orders/{order_id}/refund", amount=100)
+    await exchange.expire(visit)
+    await exchange.hold(visit.slot)
+    await exchange.tell_paid(order_id, visit.checkout_id)
+    await exchange.carry()
+
+    assert await exchange.quarantined(order_id) == []
+    assert await exchange.status(visit) == "expired"
+    assert await exchange.differences_of(visit) == []
+    await exchange.must_close(visit)
+
+
 async def order_of(exchange: Exchange, visit: Visit) -> str:
     [account] = await exchange.accounts(visit)
     return str(account["orders"][0]["id"])
