@@ -69,9 +69,13 @@ class Cron(Periodic):
 
     batch: int
     run: Callable[[UnitOfWork], Awaitable[int]]
+    may_fire: Callable[[], Awaitable[bool]] | None = None
+    """Asked each time, outside of any transaction. Where it says no, the job waits for its next time."""
 
     async def fire(self, unit_of_work: UnitOfWorkFactory) -> int:
         """The mark is part of the first batch's commit: a firing that fails was none."""
+        if self.may_fire and not await self.may_fire():
+            return 0
         async with unit_of_work() as work:
             if not await self._claim(work):
                 return 0

@@ -8,16 +8,21 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
-from aiokafka.errors import for_code
+from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.commit import OffsetFetchRequest
 from prometheus_client import Gauge
 
-from services.chassis.kafka import client
-from services.chassis.settings import Settings
+from services.chassis.kafka import KafkaSettings, client
 from services.chassis.waiting import to_its_end
+
+log = structlog.get_logger()
+
+ANSWER_SECONDS = 15.0
+"""For all answers of one look; later than that, the broker is away."""
 
 LAG = Gauge(
     "courtside_consumer_lag_records",
@@ -91,10 +96,21 @@ class Observer:
         return found
 
 
+async def has_caught_up(settings: Settings, groups: Mapping[str, Sequence[str]]) -> bool:
+    """Have these groups, given with their topics, committed every record that there is? No, too, when the broker does not tell."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS), observing(settings) as observer:
+            told = [await observer.standings(group, topics) for group, topics in groups.items()]
+    except (KafkaError, TimeoutError, OSError) as error:
+        log.warning("whether all was heard is not known", error=type(error).__name__)
+        return False
+    return not any(standing.lag for standings in told for standing in standings)
+
+
 @asynccontextmanager
-async def observing(settings: Settings) -> AsyncIterator[Observer]:
+async def observing(settings: KafkaSettings, client_id: str) -> AsyncIterator[Observer]:
     """Raises `KafkaError` when the broker is away."""
-    name = {"client_id": f"{settings.service}-observer"}
+    name = {"client_id": client_id}
     async with AsyncExitStack() as stack:
         admin = Admin(**client(settings), **name)
         stack.push_async_callback(admin.close)

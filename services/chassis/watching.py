@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import structlog
 from aiokafka.errors import IllegalStateError, KafkaError
 
-from services.chassis.lag import Observer, Standing, observing
+from services.chassis.lag import ANSWER_SECONDS, Observer, Standing, observing
 from services.chassis.settings import Settings
 from services.chassis.subscribing import Subscription
 from services.chassis.waiting import to_its_end
@@ -29,8 +29,6 @@ log = structlog.get_logger()
 LOOK_SECONDS = 10.0
 """Between two looks: half a dozen requests for each group, which the broker does not feel."""
 LOOKS_PER_LIMIT = 4
-ANSWER_SECONDS = 15.0
-"""For all answers of one look; later than that, the broker is away."""
 POSITION_SECONDS = 0.5
 
 
@@ -82,7 +80,7 @@ async def watch(settings: Settings, subscriptions: Sequence[Subscription], stall
     limit_seconds = settings.stall_seconds
     while True:
         try:
-            async with observing(settings) as observer:
+            async with observing(settings, f"{settings.service}-observer") as observer:
                 while True:
                     async with asyncio.timeout(ANSWER_SECONDS):
                         for one in watched:

@@ -32,6 +32,7 @@ from services.chassis.dead_letters import api as dead_letters
 from services.chassis.idempotency import PURGE_BATCH, purge
 from services.chassis.service import Chassis, Service
 from services.notifications.emails import api as emails
+from services.notifications.emails import mutations as emails_mutations
 from services.notifications.emails.actions import Resend
 from services.notifications.emails.consumers import Sending, Writing
 from services.notifications.emails.pace import Pace
@@ -56,12 +57,13 @@ def build(chassis: Chassis) -> Service:
     assert isinstance(settings, NotificationsSettings)
     resend = Resend(settings.resend_base_url, settings.resend_api_key, settings.resend_call_seconds)
     letterhead = letterhead_of(settings)
-    sending = Sending(resend, Pace(resend.name, settings.resend_per_second))
+    call_within = timedelta(seconds=settings.resend_call_seconds)
+    sending = Sending(resend, Pace(resend.name, settings.resend_per_second), call_within)
     return Service(
         TITLE,
         routers=ROUTERS,
         consumers=consumers(Writing(letterhead), sending, resend.breaker),
-        crons=crons(letterhead),
+        crons=crons(letterhead, settings),
         body_max_bytes=WEBHOOK_MAX_BYTES,
         state={"letterhead": letterhead, "resend_webhook_secrets": settings.resend_webhook_secrets},
         close=resend.close,
@@ -101,10 +103,12 @@ def openapi() -> str:
     return http.describe(TITLE, ROUTERS)
 
 
-def crons(letterhead: Letterhead) -> tuple[Cron, ...]:
-    """The others tidy; no promise rests on them."""
+def crons(letterhead: Letterhead, settings: NotificationsSettings) -> tuple[Cron, ...]:
+    """The first two are promises; the others tidy."""
+    remind, has_heard_all = partial(reminders.remind, letterhead=letterhead), partial(reminders.has_heard_all, settings)
     return (
-        Cron("remind", timedelta(minutes=1), reminders.BATCH, partial(reminders.remind, letterhead=letterhead)),
+        Cron("remind", timedelta(minutes=1), reminders.BATCH, remind, has_heard_all),
+        Cron("give up mails", timedelta(minutes=10), emails_mutations.GIVE_UP_BATCH, emails_mutations.give_up),
         Cron("purge webhooks", timedelta(hours=1), stored_webhooks.PURGE_BATCH, stored_webhooks.purge),
         Cron("purge idempotency answers", timedelta(minutes=10), PURGE_BATCH, purge),
         Cron("purge rate limits", timedelta(minutes=1), limits.PURGE_BATCH, limits.purge),

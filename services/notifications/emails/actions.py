@@ -26,6 +26,7 @@ CALL_SECONDS = 10.0
 """One call, from the first byte to the last: Resend answers in well under a second, or not at all."""
 CONNECT_SECONDS = 3.0
 STILL_RUNNING = timedelta(seconds=2)
+"""Until that is asked again."""
 RATE_LIMITED = timedelta(seconds=1)
 """When a 429 does not say for how long: the limit is one of requests per second."""
 QUOTA_USED_UP = timedelta(hours=1)
@@ -43,6 +44,10 @@ class AccountRefused(NotTried):
 
 class NotTaken(Transient):
     """The call never reached Resend: nothing went out."""
+
+
+class StillRunning(Transient):
+    """An earlier request under this key has not ended at Resend, which is well: only the end of that one is not known yet."""
 
 
 class OtherMailUnderKey(Fatal):
@@ -82,11 +87,11 @@ class Resend:
     async def send(self, payload: Mapping[str, Any], idempotency_key: str) -> Taken:
         with self.breaker.calling():
             answer = await self._send(payload, idempotency_key)
-        if isinstance(answer, NotTried):
-            raise answer
-        return answer
+        if isinstance(answer, Taken):
+            return answer
+        raise answer
 
-    async def _send(self, payload: Mapping[str, Any], idempotency_key: str) -> Taken | NotTried:
+    async def _send(self, payload: Mapping[str, Any], idempotency_key: str) -> Taken | NotTried | StillRunning:
         """That it asks for patience is an answer too: to the breaker it is no failure."""
         try:
             async with asyncio.timeout(self._call_seconds):
@@ -100,7 +105,7 @@ class Resend:
                     "ALERT: no mail can go out; is the API key valid, and the sender's domain verified?",
                     said=said(error),
                 )
-            elif isinstance(failure, NotTried):
+            elif isinstance(failure, NotTried | StillRunning):
                 return failure
             raise failure from error
         except TimeoutError as error:
@@ -127,7 +132,7 @@ def classify(error: ResendError) -> Failure:  # noqa: PLR0911 - one return for e
         case 429, _:
             return NotTried(said(error), _retry_after(error) or RATE_LIMITED)
         case 409, "concurrent_idempotent_requests":
-            return Transient(said(error), STILL_RUNNING)
+            return StillRunning(said(error), STILL_RUNNING)
         case 409, "invalid_idempotent_request":
             return OtherMailUnderKey(said(error))
         case 401 | 403, _:

@@ -40,7 +40,11 @@ class AddressMalformed(problems.Conflict):
     """The reader's profile has no address that a mail could go to."""
 
 
-REFUSALS = (EmailStillWaiting, EmailOutdated, ReaderGone, AddressSuppressed, AddressMalformed)
+class EmailUnwritable(problems.Conflict):
+    """The mail cannot be written, for a reason that the log tells: it is no fault of the reader's."""
+
+
+REFUSALS = (EmailStillWaiting, EmailOutdated, ReaderGone, AddressSuppressed, AddressMalformed, EmailUnwritable)
 
 
 async def copy(work: UnitOfWork, rights: Rights, email_id: UUID, reason: str, letterhead: Letterhead) -> Email:
@@ -53,10 +57,7 @@ async def copy(work: UnitOfWork, rights: Rights, email_id: UUID, reason: str, le
     story = Story.model_validate(email.about)
     await _refuse_untimely(work, email, story)
     asked = Copy(email.copied_from or email.id, await _next_number(work, email), rights.user_id, reason)
-    try:
-        written = await write(work, story, letterhead, copy=asked)
-    except AddressNotUsable as error:
-        raise AddressMalformed("The reader's profile has no usable address.", email_id=str(email_id)) from error
+    written = await write(work, story, letterhead, copy=asked)
     assert written is not None, "the booking's row is held: nobody else took the number"
     return _sendable(await work.session.get_one(Email, written))
 
@@ -88,4 +89,8 @@ def _sendable(copied: Email) -> Email:
         raise ReaderGone("The reader was erased.", email_id=str(copied.copied_from))
     if copied.state == State.SUPPRESSED:
         raise AddressSuppressed("The reader's address is suppressed.", email_id=str(copied.copied_from))
+    if copied.state == State.REFUSED:
+        if copied.state_reason == AddressNotUsable.__name__:
+            raise AddressMalformed("The reader's profile has no usable address.", email_id=str(copied.copied_from))
+        raise EmailUnwritable("The mail cannot be written.", email_id=str(copied.copied_from))
     return copied

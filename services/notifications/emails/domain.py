@@ -6,7 +6,7 @@ queued ──► sent ──► delayed ──► delivered ──► opened ─
    ├──► expired      it would have come too late to be of use
    ├──► dropped      its recipient was erased
    ├──► suppressed   its address bounced or complained before
-   ├──► refused      the provider will never take it: among the dead letters, which can be redriven
+   ├──► refused      it cannot be written, or the provider will never take it: a person mends the cause and asks for it again
    └──► unknown      it was tried, the outcome never arrived, and trying again could mail twice: a person decides
 """
 
@@ -66,6 +66,9 @@ class State(StrEnum):
     SUPPRESSED = "suppressed"
     COMPLAINED = "complained"
 
+
+WAITS = (State.QUEUED, State.REFUSED)
+"""It may still go out: what was refused can be redriven."""
 
 REPORTED: dict[State, int] = {
     State.SENT: 1,
@@ -127,6 +130,8 @@ class Story(BaseModel):
         match self.kind:
             case Kind.BOOKING_HELD:
                 return self.booking.hold_expires_at
+            case Kind.BOOKING_RESCHEDULED if self.booking.status == "held":
+                return self.booking.hold_expires_at
             case Kind.BOOKING_REMINDER:
                 return self.booking.starts_at
             case _:
@@ -138,7 +143,8 @@ class Waiting:
     """A mail that waits, and what matters for whether it may go out.
 
     `unsure_since` is the first try whose outcome is not known to be a no. `news_version` is the newest version of the booking that its
-    player must hear of. `others_under_way` says that another mail of the same booking is being sent right now.
+    player must hear of. `others_under_way` says that another mail of the same booking is being sent right now, `is_suppressed` that its
+    address gets no mail any more.
     """
 
     state: State
@@ -147,6 +153,7 @@ class Waiting:
     useless_after: datetime | None = None
     unsure_since: datetime | None = None
     others_under_way: bool = False
+    is_suppressed: bool = False
 
 
 class Step(Enum):
@@ -157,14 +164,20 @@ class Step(Enum):
     NOTHING = auto()
     SUPERSEDE = auto()
     EXPIRE = auto()
+    SUPPRESS = auto()
     GIVE_UP = auto()
 
 
-ENDS = {Step.SUPERSEDE: State.SUPERSEDED, Step.EXPIRE: State.EXPIRED, Step.GIVE_UP: State.UNKNOWN}
+ENDS = {
+    Step.SUPERSEDE: State.SUPERSEDED,
+    Step.EXPIRE: State.EXPIRED,
+    Step.SUPPRESS: State.SUPPRESSED,
+    Step.GIVE_UP: State.UNKNOWN,
+}
 
 
-def next_step(mail: Waiting, now: datetime) -> Step:
-    if mail.state not in (State.QUEUED, State.REFUSED):
+def next_step(mail: Waiting, now: datetime) -> Step:  # noqa: PLR0911 - one return for each rule
+    if mail.state not in WAITS:
         return Step.NOTHING
     if mail.version and mail.version < mail.news_version:
         return Step.SUPERSEDE
@@ -172,6 +185,8 @@ def next_step(mail: Waiting, now: datetime) -> Step:
         return Step.GIVE_UP
     if mail.useless_after is not None and mail.useless_after <= now:
         return Step.EXPIRE
+    if mail.is_suppressed:
+        return Step.SUPPRESS
     if mail.others_under_way:
         return Step.WAIT
     return Step.SEND

@@ -12,7 +12,7 @@ from services.notifications.emails.listing import PLACE, EmailFilters
 from services.notifications.emails.tables import Email
 from services.notifications.recipients.rights import Rights
 
-NEVER_OUT = (State.SUPERSEDED, State.EXPIRED, State.DROPPED)
+NEVER_OUT = (State.SUPERSEDED, State.EXPIRED, State.DROPPED, State.SUPPRESSED)
 
 
 async def was_invited(session: AsyncSession, booking_id: UUID) -> bool:
@@ -25,6 +25,12 @@ async def find(session: AsyncSession, email_id: UUID | None, provider_id: str) -
     """Our id of the mail that the provider means; `None` when it is none of ours."""
     ours = (Email.id == email_id) | (Email.provider_id == provider_id)
     return await session.scalar(select(Email.id).where(ours).order_by(Email.provider_id == provider_id).limit(1))
+
+
+async def is_forgotten(session: AsyncSession, email_id: UUID) -> bool:
+    """Was its reader erased? Asked of the row that is held, or of one that nobody changes any more."""
+    email = await session.get_one(Email, email_id)
+    return not email.payload
 
 
 async def provider_ids(session: AsyncSession, user_id: UUID) -> Sequence[str]:

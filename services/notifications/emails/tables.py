@@ -41,6 +41,7 @@ class Email(Base):
         Index("emails_by_user_id", "user_id"),
         Index("emails_by_created_at", "created_at", "id"),
         Index("emails_unknown", "created_at", "id", postgresql_where=text("state = 'unknown'")),
+        Index("emails_unsure", "first_tried_at", postgresql_where=text("state IN ('queued', 'refused')")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -72,10 +73,11 @@ class Email(Base):
 class ProviderTurn(Base):
     """When the last request to a provider was, or will be, made: one row, so that all workers keep one pace.
 
-    It lies ahead while the provider wants to be left alone.
+    It lies ahead while the provider wants to be left alone, which `paused_until` tells apart from turns that others have taken.
     """
 
     __tablename__ = "provider_turns"
 
     provider: Mapped[str] = mapped_column(Text, primary_key=True)
     last_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    paused_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

@@ -5,14 +5,16 @@ Rendered once: new templates or a new profile between two tries would be another
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import structlog
 from sqlalchemy.dialects.postgresql import insert
 from uuid_utils.compat import uuid7
 
-from services.chassis.retrying import Fatal, Overtaken
+from services.chassis.retrying import Overtaken
 from services.chassis.unit_of_work import UnitOfWork
 from services.notifications.emails import events, invitations, rendering
 from services.notifications.emails.domain import Kind, State, Story, is_one_address
@@ -20,12 +22,14 @@ from services.notifications.emails.tables import Email
 from services.notifications.recipients.queries import Recipient, RecipientErased, recipient
 from services.notifications.suppressions.queries import is_suppressed
 
+log = structlog.get_logger()
+
 
 class RecipientUnknown(Overtaken):
     """The profile travels on another topic, and has not arrived yet."""
 
 
-class AddressNotUsable(Fatal):
+class AddressNotUsable(Exception):
     """The profile's address is not one address."""
 
 
@@ -36,6 +40,15 @@ class Letterhead:
     sender: str
     staff: Recipient
     booking_page: str | None = None
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A mail as it is stored; without a payload it is not sent."""
+
+    state: State
+    payload: dict[str, Any] = field(default_factory=dict)
+    state_reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -53,39 +66,40 @@ async def write(
 ) -> UUID | None:
     """Once for each kind, booking and version, whoever asks and however often: the id of the new mail, or `None`.
 
-    What is no news any more, and what nobody can be written to about, is stored all the same, as the record that it was not sent.
-    Raises `RecipientUnknown` or `AddressNotUsable`.
+    What is no news any more, what nobody can be written to about, and what cannot be written is stored all the same, as the record that
+    it was not sent: the booking's news stands, so that nothing older is sent either. Raises `RecipientUnknown`.
     """
     email_id = uuid7()
-    unsent: tuple[State, dict[str, Any]] = (State.SUPERSEDED, {})
-    state, payload = await _render(work, email_id, story, letterhead) if is_news else unsent
-    row = insert(Email).values(_row(work, email_id, story, copy) | {"state": state, "payload": payload})
+    draft = await _draft(work, email_id, story, letterhead) if is_news else Draft(State.SUPERSEDED)
+    row = insert(Email).values(_row(work, email_id, story, copy) | vars(draft))
     written = await work.session.scalar(row.on_conflict_do_nothing(constraint="emails_once").returning(Email.id))
-    if written and state is State.QUEUED:
+    if written and draft.state is State.QUEUED:
         work.publish(events.mail_queued(email_id, story))
-    if written and state is State.SUPPRESSED:
-        work.publish(events.mail_failed(email_id, story.booking.booking_id, story.kind, state, work.now))
+    if written and draft.state in (State.SUPPRESSED, State.REFUSED):
+        work.publish(events.mail_failed(email_id, story.booking.booking_id, story.kind, draft.state, work.now))
     return written
 
 
-async def _render(
-    work: UnitOfWork, email_id: UUID, story: Story, letterhead: Letterhead
-) -> tuple[State, dict[str, Any]]:
+async def _draft(work: UnitOfWork, email_id: UUID, story: Story, letterhead: Letterhead) -> Draft:
     try:
         to = await _recipient(work, story, letterhead)
     except RecipientErased:
-        return State.DROPPED, {}
+        return Draft(State.DROPPED)
     if await is_suppressed(work.session, to.email):
-        return State.SUPPRESSED, {}
-    mail = rendering.render(story, to, work.now, letterhead.booking_page)
-    attachment = invitations.attachment(story, to, letterhead.sender, work.now)
-    return State.QUEUED, _request(mail, email_id, story, to, letterhead) | (
-        {"attachments": [attachment]} if attachment else {}
-    )
+        return Draft(State.SUPPRESSED)
+    try:
+        return Draft(State.QUEUED, _request(work.now, email_id, story, to, letterhead))
+    except Exception as error:  # pure, so the transaction is sound, and a bug of ours holds up no other mail
+        log.exception("ALERT: a mail cannot be written", email_id=str(email_id), kind=story.kind)
+        return Draft(State.REFUSED, state_reason=type(error).__name__)
 
 
-def _request(mail: rendering.Mail, email_id: UUID, story: Story, to: Recipient, head: Letterhead) -> dict[str, Any]:
-    """Resend's. The tags come back in its webhooks, and find the mail in its dashboard."""
+def _request(now: datetime, email_id: UUID, story: Story, to: Recipient, head: Letterhead) -> dict[str, Any]:
+    """Resend's. The tags come back in its webhooks, and find the mail in its dashboard. Raises `AddressNotUsable`. Pure."""
+    if not is_one_address(to.email):
+        raise AddressNotUsable(f"the profile of user {story.booking.user_id} has no usable address")
+    mail = rendering.render(story, to, now, head.booking_page)
+    attachment = invitations.attachment(story, to, head.sender, now)
     tags = {"booking_id": str(story.booking.booking_id), "kind": str(story.kind), "email_id": str(email_id)}
     return {
         "from": head.sender,
@@ -94,6 +108,7 @@ def _request(mail: rendering.Mail, email_id: UUID, story: Story, to: Recipient, 
         "text": mail.text,
         "html": mail.html,
         "tags": [{"name": name, "value": value} for name, value in tags.items()],
+        **({"attachments": [attachment]} if attachment else {}),
     }
 
 
@@ -104,8 +119,6 @@ async def _recipient(work: UnitOfWork, story: Story, letterhead: Letterhead) -> 
     found = await recipient(work.session, user_id)
     if found is None:
         raise RecipientUnknown(f"the profile of user {user_id} has not arrived yet")
-    if not is_one_address(found.email):
-        raise AddressNotUsable(f"the profile of user {user_id} has no usable address")
     return found
 
 

@@ -15,7 +15,13 @@ from services.notifications.suppressions.tables import SuppressionRow
 
 
 async def suppress(work: UnitOfWork, address: str, cause: Cause, **shown_by: UUID | None) -> None:
-    """One in force for each address; what was there first stays. `shown_by` are the ids of the mail, its reader and its venue."""
+    """One in force for each address; what was there first stays. `shown_by` are the ids of the mail, its reader and its venue.
+
+    What one mail has shown, and somebody has lifted since, it does not show again.
+    """
+    same = (SuppressionRow.email_id == shown_by["email_id"]) & (SuppressionRow.cause == cause)
+    if await work.session.scalar(select(SuppressionRow.id).where(SuppressionRow.address == normal(address), same)):
+        return
     row = insert(SuppressionRow).values(
         id=uuid7(), address=normal(address), cause=cause, created_at=work.now, **shown_by
     )

@@ -12,10 +12,10 @@ from pydantic import SecretStr
 
 from services.chassis import crons
 from services.chassis.clock import DatabaseClock
-from services.chassis.crons import Errand
+from services.chassis.crons import Cron, Errand
 from services.chassis.database import CHASSIS, Database
 from services.chassis.settings import Settings
-from services.chassis.unit_of_work import UnitOfWorkFactory
+from services.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
 GIVE_UP_SECONDS = 60
 
@@ -47,6 +47,22 @@ async def test_of_many_workers_one_runs_it_and_all_look_afterwards(unit_of_work:
     errand = Errand("once", timedelta(hours=1), run, look)
     assert sorted(await asyncio.gather(*(errand.fire(unit_of_work) for _ in range(4)))) == [0, 0, 0, 3]
     assert (ran.count("run"), ran.count("look")) == (1, 4)
+
+
+async def test_a_cron_that_may_not_fire_yet_leaves_its_mark_to_a_later_one(unit_of_work: UnitOfWorkFactory) -> None:
+    ran: list[str] = []
+    answers = iter((False, True, True))
+
+    async def may_fire() -> bool:
+        return next(answers)
+
+    async def run(_: UnitOfWork) -> int:
+        ran.append("run")
+        return 1
+
+    cron = Cron("when all was heard", timedelta(hours=1), 100, run, may_fire)
+    assert [await cron.fire(unit_of_work) for _ in range(3)] == [0, 1, 0]
+    assert ran == ["run"]
 
 
 async def test_one_that_failed_is_run_again_at_its_next_time(unit_of_work: UnitOfWorkFactory) -> None:

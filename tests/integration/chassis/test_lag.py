@@ -9,8 +9,20 @@ from aiokafka.errors import GroupLoadInProgressError
 from aiokafka.protocol.admin import DescribeGroupsRequest
 from aiokafka.protocol.commit import OffsetFetchRequest
 
-from services.chassis.lag import observing
+from services.chassis.lag import has_caught_up, observing
 from tests.integration.chassis.conftest import Bench, Noted, until
+
+
+async def test_a_group_has_caught_up_once_it_has_committed_all(bench: Bench) -> None:
+    group = bench.settings.topic_prefix + bench.settings.service
+    read = {group: [bench.topic]}
+    await bench.publish(Noted(name="a", number=1))
+    assert not await has_caught_up(bench.settings, read)
+    async with bench.working():
+        await bench.until_committed()
+        assert await has_caught_up(bench.settings, read)
+    away = bench.settings.model_copy(update={"kafka_bootstrap": "127.0.0.1:1"})
+    assert not await has_caught_up(away, read)
 
 
 @pytest.mark.parametrize("question", [OffsetFetchRequest, DescribeGroupsRequest])
@@ -21,7 +33,7 @@ async def test_a_coordinator_that_is_still_loading_is_not_a_group_that_has_read_
         await bench.publish(Noted(name="a", number=1))
         await bench.until_committed()
         group = bench.settings.topic_prefix + bench.settings.service
-        async with observing(bench.settings) as observer:
+        async with observing(bench.settings, "test-observer") as observer:
 
             async def lag() -> int:
                 return sum(standing.lag for standing in await observer.standings(group, [bench.topic]))

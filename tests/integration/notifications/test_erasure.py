@@ -8,7 +8,9 @@ import pytest
 from sqlalchemy import text
 
 from services.chassis import inbox
+from services.notifications.webhooks.mutations import store
 from tests.integration.notifications.provider import Killed, KilledAfterAccept, Outbox
+from tests.integration.notifications.test_reports import webhook
 from tests.integration.notifications.worker import Worker, record, tombstone
 from tests.unit.notifications.builders import a_booking, a_profile
 
@@ -28,6 +30,23 @@ async def test_an_erased_user_leaves_no_word_behind(worker: Worker, outbox: Outb
     await worker.handle(tombstone(booking.user_id))
     assert await personal(worker, booking.user_id) == ["", "{}"]
     assert (await worker.stored(booking)).state == "sent"
+
+
+@pytest.mark.parametrize("kind", ["delivered", "teleported"])
+async def test_a_webhook_that_comes_after_the_erasure_says_nothing_either(
+    worker: Worker, outbox: Outbox, kind: str
+) -> None:
+    booking = await worker.booked_by(email="gone@example.com")
+    await worker.handle(record(booking))
+    await worker.write(tombstone(booking.user_id))
+    provider_id = (await worker.stored(booking)).provider_id
+    received = webhook(f"email.{kind}", email_id=provider_id, to=["gone@example.com"])
+    async with worker.unit_of_work() as work:
+        await store(work, str(uuid4()), received.value or b"")
+    await worker.write(received)
+    kept = text("SELECT body FROM resend_webhooks WHERE provider_id = :id")
+    async with worker.unit_of_work() as work:
+        assert list(await work.session.scalars(kept, {"id": provider_id})) == [b""]
 
 
 @pytest.mark.parametrize("version", [1, 7])

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from pydantic import SecretStr
+from resend.exceptions import ResendError
 from sqlalchemy import delete, update
 from structlog.testing import capture_logs
 
 from courtside_contracts.notification import NotificationSent
-from services.chassis.retrying import NotTried
-from services.notifications.emails.actions import NotTaken, Resend
+from services.chassis.breaker import STATE
+from services.chassis.retrying import NotTried, Transient
+from services.notifications.emails.actions import NotTaken, Resend, Taken, classify
+from services.notifications.emails.mutations import give_up
 from services.notifications.emails.pace import Pace
 from services.notifications.emails.tables import Email, ProviderTurn
 from tests.integration.notifications.conftest import standin
 from tests.integration.notifications.provider import KEY, Killed, KilledAfterAccept, Outbox
+from tests.integration.notifications.test_reports import report
 from tests.integration.notifications.worker import Worker, record
 from tests.programs import free_port
 from tests.unit.notifications.builders import a_booking, a_profile
@@ -204,12 +211,89 @@ async def test_a_hostile_name_is_only_a_name(worker: Worker, outbox: Outbox) -> 
     assert (mail["to"], mail["bcc"]) == (["alba@example.com"], [])
 
 
+async def test_a_mail_that_nobody_tries_any_more_is_of_unknown_outcome(worker: Worker, outbox: Outbox) -> None:
+    """Its record came to the end of the ladder, three hours before the key is forgotten."""
+    lost, tried = [await worker.booked_by() for _ in range(2)]
+    worker.provider = KilledAfterAccept(worker.provider)
+    for booking in (lost, tried):
+        with pytest.raises(Killed):
+            await worker.confirm(booking)
+    async with worker.unit_of_work() as work:
+        ours = update(Email).where(Email.booking_id == lost.booking_id)
+        await work.session.execute(ours.values(unsure_since=Email.unsure_since - timedelta(hours=23, minutes=1)))
+    async with worker.unit_of_work() as work:
+        assert await give_up(work) >= 1
+    assert [(await worker.stored(booking)).state for booking in (lost, tried)] == ["unknown", "queued"]
+
+
+async def test_no_mail_goes_to_an_address_that_complained_while_it_waited(worker: Worker, outbox: Outbox) -> None:
+    first = await worker.booked_by(email=f"{uuid4()}@example.com")
+    await worker.handle(record(first))
+    second = a_booking(booking_id=uuid4(), user_id=first.user_id)
+    await worker.write(record(second))
+    await report(worker, first, "complained")
+    for each in await worker.queued(second.key):
+        await worker.write(each)
+    assert await worker.states(second) == {"booking-confirmed": "suppressed"}
+    assert [told["type"] for told in await worker.published(second)] == ["notification.failed.v1"]
+    assert outbox.requests(second.booking_id) == []
+
+
+async def test_another_mail_under_its_key_is_an_alarm_and_leaves_what_is_known(worker: Worker, outbox: Outbox) -> None:
+    delivered, unsure = [await worker.booked_by() for _ in range(2)]
+    for booking in (delivered, unsure):
+        await worker.write(record(booking))
+    worker.provider = conflict = Conflict(partial(report, worker, delivered, "delivered"))
+    with capture_logs() as logged:
+        for booking in (delivered, unsure):
+            await worker.write(*await worker.queued(booking.key))
+    alarms = [line["event"] for line in logged if line["event"].startswith("ALERT")]
+    assert alarms == ["ALERT: another mail went out under the key of this one"] * 2
+    assert conflict.calls == 2
+    assert [(await worker.stored(booking)).state for booking in (delivered, unsure)] == ["delivered", "unknown"]
+
+
+@dataclass
+class Conflict:
+    """Resend, with another mail under the key, and faster webhooks than answers."""
+
+    meanwhile: Callable[[], Awaitable[None]]
+    calls: int = 0
+    name: str = "resend"
+
+    async def send(self, *_: object) -> Taken:
+        if not self.calls:
+            await self.meanwhile()
+        self.calls += 1
+        raise classify(ResendError(409, "invalid_idempotent_request", "another payload", "", {}))
+
+
+async def test_an_earlier_request_that_still_runs_is_no_outage_of_resend(worker: Worker, tmp_path: Path) -> None:
+    booking = await worker.booked_by()
+    await worker.write(record(booking))
+    with standin(tmp_path, rate_per_s=0) as outbox:
+        fault = {"action": "refuse", "name": "concurrent_idempotent_requests", "times": 1}
+        outbox.tell("/_admin/faults", {"match": {"method": "POST", "path": "/emails"}} | fault)
+        worker.provider = resend = Resend(outbox.url, SecretStr(KEY))
+        resend.breaker.failures_to_open = 1
+        with pytest.raises(Transient, match="concurrent_idempotent_requests"):
+            await worker.send(booking)
+        await worker.send(booking)
+        assert (await worker.stored(booking)).state == "sent"
+        with resend.breaker.admission():
+            assert STATE.labels(resend.name)._value.get() == 0
+        await resend.close()
+
+
 @pytest.mark.parametrize("email", ["a@example.com, b@example.com", "a@example.com\r\nBcc: b@example.com", "nobody"])
-async def test_an_address_that_is_not_one_goes_to_a_person(worker: Worker, outbox: Outbox, email: str) -> None:
+async def test_an_address_that_is_not_one_is_left_to_a_person(worker: Worker, outbox: Outbox, email: str) -> None:
     booking = await worker.booked_by(email=email)
-    await worker.handle(record(booking))
-    assert worker.routed_on.topics == ["notifications.dlt"]
-    assert "has no usable address" in worker.routed_on.errors[0]
+    with capture_logs() as logged:
+        await worker.handle(record(booking))
+    assert [line["event"] for line in logged if line["log_level"] == "error"] == ["ALERT: a mail cannot be written"]
+    stored = await worker.stored(booking)
+    assert (stored.state, stored.state_reason, stored.payload) == ("refused", "AddressNotUsable", {})
+    assert [told["type"] for told in await worker.published(booking)] == ["notification.failed.v1"]
     assert outbox.requests(booking.booking_id) == []
 
 
@@ -224,6 +308,30 @@ async def test_all_workers_keep_one_pace(worker: Worker) -> None:
 
     places = sorted(await asyncio.gather(*(turn() for _ in range(10))))
     assert min(later - place for place, later in pairwise(places)) >= timedelta(seconds=0.2)
+
+
+async def test_a_quota_that_is_used_up_stops_those_whose_turn_was_near(worker: Worker) -> None:
+    """Ten mails have their turns, two a second, when the first one is told to come back in an hour."""
+    worker.provider = resend = UsedUp(str(uuid4()))
+    worker.settings = worker.settings.model_copy(update={"resend_per_second": 2.0})
+    bookings = [await worker.booked_by() for _ in range(10)]
+    for booking in bookings:
+        await worker.write(record(booking))
+    await worker.write(*[each for booking in bookings for each in await worker.queued(booking.key)])
+    assert resend.calls == 1
+    assert worker.routed_on.topics == ["notifications.retry.1h", *["notifications.retry.10m"] * 9]
+    found = [await worker.stored(booking) for booking in bookings]
+    assert {(email.state, email.unsure_since, email.under_way_until) for email in found} == {("queued", None, None)}
+
+
+@dataclass
+class UsedUp:
+    name: str
+    calls: int = 0
+
+    async def send(self, *_: object) -> Taken:
+        self.calls += 1
+        raise NotTried("daily_quota_exceeded", timedelta(hours=1))
 
 
 async def test_a_provider_that_wants_to_be_left_alone_is_left_alone_by_all_workers(worker: Worker) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from icalendar import Calendar
+from sqlalchemy import text
 
 from courtside_contracts.booking import (
     BookingCancelled,
@@ -21,11 +23,16 @@ from courtside_contracts.booking import (
     BookingRescheduled,
 )
 from courtside_contracts.payment import PaymentRefunded, PaymentRefundFailed
-from services.notifications.emails.actions import MailProvider, Taken
-from services.notifications.emails.consumers import AnotherUnderWay
+from services.notifications.app import letterhead_of
+from services.notifications.emails import letters
+from services.notifications.emails.actions import MailProvider, NotTaken, Taken
+from services.notifications.emails.consumers import AnotherUnderWay, Writing
+from services.notifications.emails.domain import Kind
+from services.notifications.emails.letters import Letter, Surface
+from services.notifications.emails.trying import CopyUnderWay, begin_try, end_try, go_on
 from tests.integration.notifications.provider import Killed, KilledAfterAccept, Outbox, calendar_of
 from tests.integration.notifications.worker import Worker, record
-from tests.unit.notifications.builders import ORDER_ID
+from tests.unit.notifications.builders import ORDER_ID, a_profile
 
 
 def held(booking: BookingConfirmed, ends: datetime | None = None) -> BookingHeld:
@@ -157,6 +164,127 @@ async def test_a_cancellation_does_not_overtake_a_confirmation_that_is_under_way
     assert await worker.states(booking) == {"booking-confirmed": "sent", "booking-cancelled": "sent"}
     kinds = [mail["tags"][1]["value"] for mail in outbox.mails(booking.booking_id)]
     assert kinds == ["booking-confirmed", "booking-cancelled"]
+
+
+@dataclass
+class HeldUp:
+    """A process that is held up (a frozen host, a SIGSTOP) for longer than a try lasts, while another one goes on with its work."""
+
+    worker: Worker
+    cancellation: BookingCancelled
+    resend: MailProvider
+
+    async def __call__(self, *_: object) -> None:
+        worker, mine = self.worker, (self.worker.sleep, self.worker.provider)
+        worker.sleep, worker.provider = asyncio.sleep, self.resend
+        await worker.over(self.cancellation)
+        await worker.handle(record(self.cancellation))
+        worker.sleep, worker.provider = mine
+
+
+@dataclass
+class HeldUpInTheCall:
+    held_up: HeldUp
+    name: str = "resend"
+
+    async def send(self, payload: Mapping[str, Any], idempotency_key: str) -> Taken:
+        await self.held_up()
+        return await self.held_up.resend.send(payload, idempotency_key)
+
+
+async def test_a_confirmation_whose_turn_comes_after_the_cancellation_is_not_sent(
+    worker: Worker, outbox: Outbox
+) -> None:
+    booking = await worker.booked_by()
+    await worker.write(record(booking))
+    worker.sleep = HeldUp(worker, cancelled(booking, 3), worker.provider)
+    async with worker.unit_of_work() as work:
+        await worker.sending.pace.pause(work, timedelta(seconds=2))  # there is a turn to wait for
+    await worker.write(*await worker.queued(booking.key))
+    assert await worker.states(booking) == {"booking-confirmed": "superseded", "booking-cancelled": "sent"}
+    assert [mail["tags"][1]["value"] for mail in outbox.mails(booking.booking_id)] == ["booking-cancelled"]
+    assert (await worker.stored(booking)).under_way_until is None
+
+
+async def test_a_mail_that_went_out_is_sent_whatever_was_decided_meanwhile(worker: Worker, outbox: Outbox) -> None:
+    """Held up between the last look and Resend's door, where nothing can stop it: it is recorded as what it is."""
+    booking = await worker.booked_by()
+    await worker.write(record(booking))
+    worker.provider = HeldUpInTheCall(HeldUp(worker, cancelled(booking, 3), worker.provider))
+    await worker.write(*await worker.queued(booking.key))
+    assert len(outbox.mails(booking.booking_id)) == 2
+    assert await worker.states(booking) == {"booking-confirmed": "sent", "booking-cancelled": "sent"}
+    assert [row["type"] for row in await worker.published(booking)].count("notification.sent.v1") == 2
+
+
+async def test_a_try_that_fails_leaves_a_later_one_of_the_same_mail_alone(worker: Worker, outbox: Outbox) -> None:
+    booking = await worker.booked_by()
+    await worker.write(record(booking))
+    email_id, pace, call = (await worker.stored(booking)).id, worker.sending.pace, timedelta(seconds=10)
+    async with worker.unit_of_work() as work:
+        first = await begin_try(work, email_id, pace, call)
+    async with worker.unit_of_work() as work:
+        second = await begin_try(work, email_id, pace, call)
+    async with worker.unit_of_work() as work:
+        await end_try(work, first, NotTaken("nobody listened"), pace)
+    stored = await worker.stored(booking)
+    assert (stored.under_way_until, stored.unsure_since is None) == (second.until, False)
+    with pytest.raises(CopyUnderWay):
+        async with worker.unit_of_work() as work:
+            await go_on(work, first, pace)
+
+
+@pytest.mark.parametrize("mishap", ["address", "template"])
+async def test_a_cancellation_that_cannot_be_written_stops_the_confirmation_all_the_same(
+    worker: Worker, outbox: Outbox, monkeypatch: pytest.MonkeyPatch, mishap: str
+) -> None:
+    booking = await worker.booked_by()
+    await worker.write(record(booking))
+    if mishap == "address":
+        await worker.handle(record(a_profile(user_id=booking.user_id, email="a b@example.com", version=2)))
+    else:
+        monkeypatch.setitem(letters.LETTERS, Kind.BOOKING_CANCELLED, lambda _, __: Letter(Surface.CLAY, ("no_such",)))
+    await worker.handle(record(cancelled(booking, 3)))
+    assert await worker.states(booking) == {"booking-confirmed": "superseded", "booking-cancelled": "refused"}
+    assert outbox.mails(booking.booking_id) == []
+    assert worker.routed_on.topics == []
+
+
+async def test_nobody_is_asked_to_pay_for_a_moved_hold_that_is_over(worker: Worker, outbox: Outbox) -> None:
+    booking = await worker.booked_by()
+    over = {"status": "held", "hold_expires_at": datetime.now(UTC) - timedelta(minutes=30)}
+    await worker.handle(record(BookingRescheduled(**moved(booking).model_dump() | over)))
+    assert await worker.states(booking) == {"booking-rescheduled": "expired"}
+    assert outbox.mails(booking.booking_id) == []
+
+
+async def test_a_cancellation_that_meets_the_confirmation_being_written_takes_it_back(
+    worker: Worker, outbox: Outbox
+) -> None:
+    """The confirmation comes from a retry tier, beside the cancellation of the main topic."""
+    booking = await worker.booked_by()
+    writing = Writing(letterhead_of(worker.settings))
+
+    async def cancel() -> None:
+        async with worker.unit_of_work() as work:
+            await writing.tell_of_end(work, cancelled(booking, 3))
+
+    async with worker.unit_of_work() as work:
+        await writing.tell(work, booking)
+        cancelling = asyncio.create_task(cancel())
+        async with asyncio.timeout(60):
+            while not await waits_for_a_lock(worker, cancelling):  # noqa: ASYNC110 - the database brings it about
+                await asyncio.sleep(0.02)
+    await cancelling
+    assert calendar_of((await worker.stored(booking, "booking-cancelled")).payload)["method"] == "CANCEL"
+
+
+async def waits_for_a_lock(worker: Worker, waiting: asyncio.Task[None]) -> bool:
+    query = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    async with worker.unit_of_work() as work:
+        return waiting.done() or bool(await work.session.scalar(query))
 
 
 async def test_a_payment_that_comes_back_leaves_the_confirmation_true(worker: Worker, outbox: Outbox) -> None:

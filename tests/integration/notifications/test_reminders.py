@@ -10,6 +10,10 @@ import pytest
 
 from courtside_contracts.booking import BookingCancelled, BookingConfirmed, BookingRescheduled
 from services.notifications.app import letterhead_of
+from services.notifications.emails import rendering
+from services.notifications.emails.domain import Story
+from services.notifications.emails.rendering import Mail
+from services.notifications.recipients.queries import Recipient
 from services.notifications.reminders.crons import remind
 from tests.integration.notifications.provider import Outbox
 from tests.integration.notifications.test_news import cancelled
@@ -132,6 +136,22 @@ async def test_who_books_for_today_has_just_read_it_all(club: Club, outbox: Outb
     booking = await club.booked()
     assert await club.remind(before=2 * HOUR) == 0
     assert await club.state(booking) is None
+
+
+async def test_a_reminder_that_cannot_be_written_holds_up_no_other(
+    club: Club, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = await club.booked(name="Nobody can write this"), await club.booked()
+    render = rendering.render
+
+    def failing(story: Story, to: Recipient, *rest: Any) -> Mail:
+        if to.name == "Nobody can write this":
+            raise KeyError("no_such_phrase")
+        return render(story, to, *rest)
+
+    monkeypatch.setattr(rendering, "render", failing)
+    assert await club.remind(before=20 * HOUR) == 2
+    assert [await club.state(booking) for booking in (first, second)] == ["refused", "queued"]
 
 
 async def test_an_erased_player_is_passed_over(club: Club, outbox: Outbox) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from courtside_contracts.booking import BookingConfirmed
 from courtside_contracts.envelope import Envelope
@@ -63,14 +63,14 @@ async def test_a_mail_that_was_read_is_read_in_whatever_order_that_is_told(
 
 
 async def test_an_address_that_bounced_gets_no_more_mail(worker: Worker, outbox: Outbox) -> None:
-    booking = await mailed(worker, email="Gone@example.com")
-    bounce = {"bounce": {"type": "Permanent", "message": "gone@example.com: no such user"}}
+    booking = await mailed(worker, email="Bounced@example.com")
+    bounce = {"bounce": {"type": "Permanent", "message": "bounced@example.com: no such user"}}
     for _ in range(2):
         await report(worker, booking, "bounced", **bounce)
     email = await worker.stored(booking)
     assert (email.state, email.state_reason) == ("bounced", "Permanent")
     assert await kinds(worker, booking) == ["sent", "bounced"]
-    assert await suppressed(worker, booking.user_id) == [("gone@example.com", "bounced")]
+    assert await suppressed(worker, booking.user_id) == [("bounced@example.com", "bounced")]
 
     await worker.handle(record(cancelled(booking, 3)))
     assert (await worker.states(booking))["booking-cancelled"] == "suppressed"
@@ -84,6 +84,28 @@ async def test_a_full_mailbox_is_no_reason_never_to_write_again(worker: Worker, 
     await report(worker, booking, "bounced", bounce={"type": "Transient"})
     assert (await worker.stored(booking)).state == "bounced"
     assert await suppressed(worker, booking.user_id) == []
+
+
+async def test_a_mailbox_that_was_full_and_then_gone_gets_no_more_mail(worker: Worker, outbox: Outbox) -> None:
+    booking = await mailed(worker, email=f"{uuid4()}@example.com")
+    for kind in ("Transient", "Permanent"):
+        await report(worker, booking, "bounced", bounce={"type": kind})
+    assert (await worker.stored(booking)).state == "bounced"
+    assert [cause for _, cause in await suppressed(worker, booking.user_id)] == ["bounced"]
+    assert await kinds(worker, booking) == ["sent", "bounced"]
+
+
+async def test_a_bounce_that_comes_again_after_the_address_was_given_back_is_no_new_one(
+    worker: Worker, outbox: Outbox
+) -> None:
+    booking = await mailed(worker, email=f"{uuid4()}@example.com")
+    await report(worker, booking, "bounced", bounce={"type": "Permanent"})
+    lifted = {"lifted_at": datetime.now(UTC), "lifted_by": uuid4(), "lift_reason": "She has emptied it"}
+    async with worker.unit_of_work() as work:
+        theirs = update(SuppressionRow).where(SuppressionRow.user_id == booking.user_id)
+        await work.session.execute(theirs.values(**lifted))
+    await report(worker, booking, "bounced", bounce={"type": "Permanent"})
+    assert len(await suppressed(worker, booking.user_id)) == 1
 
 
 async def test_who_complains_gets_no_more_mail_though_they_opened_it(worker: Worker, outbox: Outbox) -> None:

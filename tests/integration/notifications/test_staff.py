@@ -6,8 +6,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import update
 
 from courtside_contracts.booking import BookingConfirmed
+from services.notifications.emails.tables import Email
 from tests.integration.notifications.desk import BECAUSE, OTHER_VENUE, VENUE_ID, Desk, somebody
 from tests.integration.notifications.provider import Outbox
 from tests.integration.notifications.test_news import cancelled
@@ -105,8 +107,15 @@ async def test_the_mails_of_a_booking_are_listed_the_newest_first(desk: Desk, ou
 
 
 async def test_mails_of_unknown_outcome_are_found(desk: Desk) -> None:
-    answer = await desk.ask("admin-a", "GET", "/v1/emails", params={"state": "unknown"})
-    assert {mail["state"] for mail in answer.json()["items"]} <= {"unknown"}
+    lost, known = await mailed(desk), await mailed(desk)
+    async with desk.worker.unit_of_work() as work:
+        theirs = update(Email).where(Email.booking_id == lost.booking_id)
+        await work.session.execute(theirs.values(state="unknown", provider_id=None, sent_at=None))
+    answer = await desk.ask("admin-a", "GET", "/v1/emails", params={"state": "unknown", "limit": 100})
+    found = answer.json()["items"]
+    assert {mail["state"] for mail in found} == {"unknown"}
+    listed = {mail["booking_id"] for mail in found}
+    assert (lost.key in listed, known.key in listed) == (True, False)
 
 
 async def test_a_mail_is_told_again_to_the_address_of_today(desk: Desk, outbox: Outbox) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
@@ -71,10 +74,12 @@ class Worker:
     unit_of_work: UnitOfWorkFactory
     provider: MailProvider
     routed_on: RoutedOn = field(default_factory=RoutedOn)
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
 
     @property
     def sending(self) -> Sending:
-        return Sending(self.provider, Pace(self.provider.name, self.settings.resend_per_second))
+        pace = Pace(self.provider.name, self.settings.resend_per_second)
+        return Sending(self.provider, pace, timedelta(seconds=self.settings.resend_call_seconds), self.sleep)
 
     async def write(self, *records: ConsumerRecord[bytes, bytes]) -> None:
         """Without sending: that is another consumer's work."""

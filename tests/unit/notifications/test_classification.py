@@ -74,7 +74,8 @@ def test_a_refused_account_is_an_alarm_and_no_fault_of_the_mail(code: int, error
 @pytest.mark.parametrize(("code", "error_type", "retry_after"), UNKNOWN)
 def test_worth_another_try(code: int | str, error_type: str, retry_after: timedelta | None) -> None:
     found = failure(code, error_type)
-    assert type(found) is Transient
+    assert isinstance(found, Transient)
+    assert not isinstance(found, NotTried | NotTaken)
     assert found.retry_after == retry_after
 
 

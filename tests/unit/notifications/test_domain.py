@@ -50,6 +50,9 @@ def test_a_mail_is_repeated_only_while_its_key_is_remembered(
         ({"news_version": 3, "version": 0}, Step.SEND),  # of money: it stays true
         ({"useless_after": NOW}, Step.EXPIRE),
         ({"useless_after": NOW + HOUR}, Step.SEND),
+        ({"is_suppressed": True}, Step.SUPPRESS),
+        ({"is_suppressed": True, "news_version": 3}, Step.SUPERSEDE),
+        ({"is_suppressed": True, "others_under_way": True}, Step.SUPPRESS),
         ({"others_under_way": True}, Step.WAIT),
         ({"others_under_way": True, "news_version": 3}, Step.SUPERSEDE),
     ],

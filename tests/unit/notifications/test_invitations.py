@@ -128,6 +128,8 @@ def test_another_parser_reads_the_same(tmp_path: Path) -> None:
                 "attendee": "mailto:alba@example.com",
             }
         )
+    (tmp_path / f"{len(expected)}.ics").write_bytes(written(CLOCKS_CHANGE[0], kind="booking-cancelled"))
+    expected.append(expected[0] | {"method": "CANCEL", "sequence": 3})
     files = [str(tmp_path / f"{number}.ics") for number in range(len(expected))]
     command = [node(), str(beside_the_packages(FOLDER / "read-invitations.mjs")), *files]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
