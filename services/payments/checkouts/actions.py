@@ -36,7 +36,7 @@ async def create(polar: Polar, intent: Intent) -> Checkout:
             metadata=quote.metadata() | travelling(),
             success_url=polar.success_url.replace("{BOOKING_ID}", str(quote.booking_id)),
         )
-    return checkout(made)
+        return checkout(made)
 
 
 async def find(polar: Polar, intent: Intent) -> Checkout | None:
