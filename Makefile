@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 REQUIREMENTS := booking payments notifications standins dev
 SERVICES := booking payments notifications
+# Two files of tests at once, each on servers of its own: most of them wait more than they compute. `make test WORKERS=0` runs one by one.
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 AUDIT = $(BIN)/uv run --quiet --no-project --isolated --python $(BIN)/python --with-requirements requirements/audit.txt
 
 .PHONY: help up down reset demo test test-slow test-unit test-containers test-compose lint types fmt logs lock audit sbom
@@ -32,10 +35,10 @@ logs: $(READY) ## Follow the logs of all parts
 	@$(BIN)/courtside logs --follow
 
 test: $(READY) ## The quick tests, in some minutes, on a PostgreSQL and a Kafka of their own
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(PYTEST) -m "not slow"
 
 test-slow: $(READY) ## The others: kill -9, poison, races, a million rows, the state machine, the fuzz; part of every merge (CI says RERUNS)
-	@$(BIN)/python -m pytest -m slow $(RERUNS)
+	@$(PYTEST) -m slow $(RERUNS)
 
 test-containers: test-compose ## What compose starts, a cluster that loses a broker, and the tests of whole services on containers; needs Docker
 	@$(BIN)/python -m pytest tests/containers -m slow

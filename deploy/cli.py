@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from deploy import dead_letters, payments
 from deploy.demo import demo
+from deploy.doctor.commands import doctor
 from deploy.local.commands import down, logs, reset, status, up
 from deploy.local.errors import PartFailed, Trouble, WrongEnvironment
 from deploy.previews import mail
@@ -42,7 +43,7 @@ def _complain(trouble: Trouble) -> None:
 app = typer.Typer(
     cls=Verbs, no_args_is_help=True, pretty_exceptions_enable=False, help="Court booking, on your machine."
 )
-for verb in (up, down, reset, logs, status, demo, token, seed):
+for verb in (up, down, reset, logs, status, doctor, demo, token, seed):
     app.command()(verb)
 app.add_typer(topics, name="topics")
 app.add_typer(dead_letters.app, name="dead-letters")

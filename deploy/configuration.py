@@ -71,6 +71,21 @@ LOCAL_STACK = {
     "COURTSIDE_KAFKA_CONTROLLER_PORT": ("port", "a free one", "Where the local Kafka talks to itself."),
 }
 
+TELEMETRY = {
+    "OTEL_EXPORTER_OTLP_ENDPOINT": (
+        "URL",
+        "",
+        "The collector that gets the traces of a process, over HTTP: `http://collector:4318`. With none, none are made.",
+    ),
+    "OTEL_TRACES_SAMPLER": (
+        "text",
+        "`parentbased_always_on`",
+        "Which traces are recorded: `parentbased_traceidratio`, say.",
+    ),
+    "OTEL_TRACES_SAMPLER_ARG": ("number", "1", "The share of them, from 0 to 1."),
+}
+"""OpenTelemetry's own; its SDK reads more of them, which need no word of ours."""
+
 UNITS = {
     "_per_s": "per second",
     "_seconds": "s",
@@ -85,7 +100,7 @@ HEAD = "| Variable | Type | Unit | Default | What it does | In production |\n|--
 def page() -> str:
     tables = [f"## {name}\n\n{HEAD}{''.join(_rows(settings, _unfit(settings)))}" for name, settings in SERVICES.items()]
     tables += [f"## {name}\n\n{about}\n\n{HEAD}{''.join(_rows(kind, {}))}" for name, (about, kind) in OTHERS.items()]
-    return "\n".join([INTRODUCTION, *tables, _local_stack()])
+    return "\n".join([INTRODUCTION, *tables, _small_table("Traces of every service", TELEMETRY), _local_stack()])
 
 
 def _rows(settings: type[BaseSettings], unfit: dict[str, str]) -> Iterator[str]:
@@ -158,9 +173,13 @@ def _default(field: FieldInfo) -> str:
 
 
 def _local_stack() -> str:
-    rows = (f"| `{name}` | {kind} | {default} | {about} |\n" for name, (kind, default, about) in _local().items())
+    return _small_table("The stack on your machine", _local())
+
+
+def _small_table(title: str, told: dict[str, tuple[str, str, str]]) -> str:
+    rows = (f"| `{name}` | {kind} | {default} | {about} |\n" for name, (kind, default, about) in told.items())
     head = "| Variable | Type | Default | What it does |\n|---|---|---|---|\n"
-    return f"## The stack on your machine\n\n{head}{''.join(rows)}"
+    return f"## {title}\n\n{head}{''.join(rows)}"
 
 
 def _local() -> dict[str, tuple[str, str, str]]:

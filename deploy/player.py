@@ -178,10 +178,12 @@ async def patiently(
         await asyncio.sleep(pause)
 
 
-async def free_slots(client: httpx.AsyncClient, booking_url: str, venue_id: str, at_least: int) -> list[Slot]:
-    """Free slots from tomorrow on, so many days as are needed, the soonest last."""
+async def free_slots(
+    client: httpx.AsyncClient, booking_url: str, venue_id: str, at_least: int, first_day: int = 1
+) -> list[Slot]:
+    """Free slots from `first_day` days ahead on, so many days as are needed, the soonest last."""
     found: list[Slot] = []
-    for ahead in range(1, 31):
+    for ahead in range(first_day, 31):
         day = date.today() + timedelta(days=ahead)  # noqa: DTZ011 - any day will do
         query = {"venue_id": venue_id, "from": day.isoformat()}
         answer = await patiently(client, "GET", f"{booking_url}/v1/availability", 10.0, params=query)

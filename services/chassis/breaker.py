@@ -15,13 +15,21 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 import structlog
-from prometheus_client import Gauge
+from prometheus_client import Counter, Gauge, Histogram
 
 from services.chassis.retrying import Fatal, NotTried, Transient
 
 log = structlog.get_logger()
 
+CALLS = Counter(
+    "courtside_provider_calls_total", "Calls: answered, refused, or failed for now", ["provider", "outcome"]
+)
+SECONDS = Histogram("courtside_provider_call_seconds", "From a call to its answer, or to its failure", ["provider"])
 STATE = Gauge("courtside_provider_breaker_state", "0 closed, 1 probing, 2 open", ["provider"])
+
+
+class ProviderLeftAlone(Exception):
+    """The breaker is open, or just being tried."""
 
 
 class State(IntEnum):
@@ -45,6 +53,8 @@ class Breaker:
 
     def __post_init__(self) -> None:
         self._become(State.CLOSED)
+        for outcome in ("answered", "refused", "failed"):
+            CALLS.labels(self.provider, outcome)
 
     @contextmanager
     def admission(self) -> Iterator[None]:
@@ -63,16 +73,24 @@ class Breaker:
     @contextmanager
     def calling(self) -> Iterator[None]:
         """Around one call, with the adapter's own verdict on its failures inside."""
-        try:
-            yield
-        except Transient:
-            self._failed()
-            raise
-        except Fatal:
-            self._answered()
-            raise
-        else:
-            self._answered()
+        with SECONDS.labels(self.provider).time():
+            try:
+                yield
+            except Transient:
+                self._failed()
+                raise
+            except Fatal:
+                self._answered("refused")
+                raise
+            else:
+                self._answered("answered")
+
+    def require_closed(self) -> None:
+        """Raises `ProviderLeftAlone`."""
+        if self._state is not State.CLOSED:
+            raise ProviderLeftAlone(
+                f"{self.provider} is down: what needs it waits on the retry topics, with no attempt counted"
+            )
 
     def _end_probe(self) -> None:
         """It may have come to no call: then the next record probes."""
@@ -80,12 +98,14 @@ class Breaker:
             self._become(State.OPEN)
 
     def _failed(self) -> None:
+        CALLS.labels(self.provider, "failed").inc()
         self._failures += 1
         if self._state is State.PROBING or (self._state is State.CLOSED and self._failures >= self.failures_to_open):
             self._opened_at = time.monotonic()
             self._become(State.OPEN)
 
-    def _answered(self) -> None:
+    def _answered(self, outcome: str) -> None:
+        CALLS.labels(self.provider, outcome).inc()
         self._failures = 0
         if self._state is not State.CLOSED:
             self._become(State.CLOSED)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import structlog
+from prometheus_client import Gauge
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -27,6 +28,9 @@ REFRESH_SECONDS = 30.0
 LOOKS = 5
 """The quickest of them counts: the middle of its round trip is the least wrong, on a busy machine too. The first one also pays for BEGIN
 and for preparing."""
+
+
+SKEW = Gauge("courtside_clock_skew_seconds", "By how much this host's clock is ahead of the database's")
 
 
 class Clock(Protocol):
@@ -50,6 +54,12 @@ class DatabaseClock:
         async with database.engine.connect() as connection:
             looks = [await _look(connection) for _ in range(LOOKS)]
         _, self._seen = min(looks)
+        SKEW.set(self.skew_seconds)
+
+    @property
+    def skew_seconds(self) -> float:
+        """By how much this host's clock is ahead. Tokens and retry tiers are judged by it, everything else by the database's."""
+        return (datetime.now(UTC) - self.now()).total_seconds()
 
     async def keep(self, database: Database) -> None:
         """Look at once and ever again. While the database is away the monotonic clock goes on alone."""

@@ -18,6 +18,7 @@ from courtside_contracts.envelope import Headers
 from courtside_contracts.topics import FAILURE_HEADERS_MAX_BYTES, RECORD_MAX_BYTES
 from services.chassis.crash_points import reach
 from services.chassis.kafka import client
+from services.chassis.messaging_spans import routing
 from services.chassis.retrying import (
     FAILURE_HEADERS,
     HEADERS_OMITTED,
@@ -111,7 +112,8 @@ class Forwarder:
         assert self.producer is not None, "it was started"
         reach("record.failed")
         try:
-            await self.producer.send_and_wait(topic, value=sent.value, key=sent.key, headers=list(sent.headers))
+            with routing(topic):
+                await self.producer.send_and_wait(topic, value=sent.value, key=sent.key, headers=list(sent.headers))
         except KafkaError as failed:
             if not failed.retriable:
                 self._broken.set()

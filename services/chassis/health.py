@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response
@@ -17,26 +18,39 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
 
+from courtside_contracts.envelope import rfc3339
+from services.chassis import migrations
+from services.chassis.breaker import Breaker
+from services.chassis.clock import DatabaseClock
 from services.chassis.database import Database
 from services.chassis.isolating import Faults
+from services.chassis.settings import Settings
 
 MEDIA_TYPE = "application/health+json"
 CHECK_SECONDS = 1.0
 OUTBOX_AGE_WARN_SECONDS = 30.0
+CLOCK_SKEW_WARN_SECONDS = 2.0
+"""A token is refused when it seems to come from the future, and a retry is due by so much too early or too late."""
 
 Status = Literal["pass", "warn", "fail"]
+
+
+class NotMigrated(Exception):
+    """Code that is newer than its database."""
 
 
 class Degraded(Exception):
     """Raised by a probe that cannot say now: a warning, whatever the check's severity."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Check:
     """`severity` is what a failing check makes of the whole: `fail` takes the process out of service, `warn` only tells."""
 
     probe: Callable[[], Awaitable[str]]
     severity: Literal["warn", "fail"]
+    _status: Status | None = field(default=None, init=False)
+    _since: datetime = field(default_factory=lambda: datetime.now(UTC), init=False)
 
     async def run(self) -> dict[str, Any]:
         started = time.perf_counter()
@@ -48,7 +62,14 @@ class Check:
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it is the answer
             status, output = self.severity, str(error) or type(error).__name__
         observed = round((time.perf_counter() - started) * 1000, 1)
-        return {"status": status, "output": output, "observedValue": observed, "observedUnit": "ms"}
+        told = {"status": status, "output": output, "observedValue": observed, "observedUnit": "ms"}
+        return told | {"time": rfc3339(datetime.now(UTC)), "since": rfc3339(self._note(status))}
+
+    def _note(self, status: Status) -> datetime:
+        """Since when it is so, as far as anybody has asked."""
+        if status != self._status:
+            self._status, self._since = status, datetime.now(UTC)
+        return self._since
 
 
 def database_check(database: Database) -> Check:
@@ -90,6 +111,53 @@ def consumers_check(started: asyncio.Event, faults: Faults) -> Check:
         return "started"
 
     return Check(probe, "warn")
+
+
+def provider_check(breaker: Breaker) -> Check:
+    async def probe() -> str:
+        breaker.require_closed()
+        return "answers, as far as it was asked"
+
+    return Check(probe, "warn")
+
+
+def clock_check(clock: DatabaseClock) -> Check:
+    async def probe() -> str:
+        if abs(clock.skew_seconds) > CLOCK_SKEW_WARN_SECONDS:
+            raise Degraded(
+                f"this host's clock is {clock.skew_seconds:+.1f} s off the database's: is NTP running on both?"
+            )
+        return f"{clock.skew_seconds:+.3f} s off the database's"
+
+    return Check(probe, "warn")
+
+
+def letters_check(database: Database) -> Check:
+    async def probe() -> str:
+        async with database.engine.connect() as connection:
+            count = text("SELECT count(*) FROM (SELECT FROM dead_letters WHERE state = 'open' LIMIT 1000) AS open")
+            found = int((await connection.execute(count)).scalar() or 0)
+        if found:
+            raise Degraded(f"{found} wait for a decision: see `courtside dead-letters groups`")
+        return "none is open"
+
+    return Check(probe, "warn")
+
+
+def migrations_check(database: Database, settings: Settings) -> Check:
+    """A database that is ahead is a deployment under way: its migrations suit the code before, too. One that is behind does not do."""
+
+    async def probe() -> str:
+        behind = await asyncio.to_thread(migrations.revisions, settings.service)
+        async with database.engine.connect() as connection:
+            found = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one()
+        if found in behind[1:]:
+            raise NotMigrated(
+                f"the database is at {found}, this process needs {behind[0]}: run `migrate` of this version"
+            )
+        return f"at {found}"
+
+    return Check(probe, "fail")
 
 
 router = APIRouter(include_in_schema=False)

@@ -6,11 +6,14 @@ import json
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 import structlog
 from fastapi import APIRouter, Request
 from fastapi.routing import APIRoute
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind, StatusCode
 from prometheus_client import Counter, Histogram
 from starlette.middleware.cors import CORSMiddleware
 from uuid_utils.compat import uuid7
@@ -28,6 +31,8 @@ REQUESTS = Counter("courtside_http_requests_total", "Requests by route and statu
 SECONDS = Histogram("courtside_http_request_seconds", "Time from request to the end of the answer", ["method", "route"])
 
 ADDED = "courtside.headers"
+ASKED_OFTEN = ("/livez", "/readyz", "/metrics")
+"""Neither logged nor traced: they are asked every few seconds, and say nothing of a player."""
 
 PROTECTION = {
     "X-Content-Type-Options": "nosniff",
@@ -113,7 +118,9 @@ class RequestContext:
         request_id = headers.get("x-request-id", "")
         if not _REQUEST_ID.match(request_id):
             request_id = str(uuid7())
-        with tracing(headers.get("traceparent"), request_id) as traceparent:
+        # The route is known at the end only, and the path would say too much: ids, and the secret of a calendar.
+        kind = SpanKind.SERVER if scope["path"] not in ASKED_OFTEN else None
+        with tracing(headers.get("traceparent"), request_id, scope["method"], kind) as traceparent:
             answer = _Answer(send, request_id, traceparent, self.protection)
             scope[ADDED] = answer.headers
             try:
@@ -153,5 +160,16 @@ class _Answer:
         seconds = time.perf_counter() - self._started
         REQUESTS.labels(scope["method"], route, self._status).inc()
         SECONDS.labels(scope["method"], route).observe(seconds)
-        if not route.endswith(("/livez", "/readyz", "/metrics")):
+        if route not in ASKED_OFTEN:
+            self._tell_trace(scope["method"], route)
             log.info("request", method=scope["method"], route=route, status=self._status, ms=round(seconds * 1000, 1))
+
+    def _tell_trace(self, method: str, route: str) -> None:
+        span = trace.get_current_span()
+        if span.is_recording():
+            span.update_name(f"{method} {route}")
+            span.set_attributes(
+                {"http.request.method": method, "http.route": route, "http.response.status_code": self._status}
+            )
+            if self._status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                span.set_status(StatusCode.ERROR)

@@ -16,8 +16,7 @@ from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.commit import OffsetFetchRequest
 from prometheus_client import Gauge
 
-from services.chassis.kafka import client
-from services.chassis.settings import Settings
+from services.chassis.kafka import KafkaSettings, client
 from services.chassis.waiting import to_its_end
 
 log = structlog.get_logger()
@@ -97,10 +96,10 @@ class Observer:
         return found
 
 
-async def has_caught_up(settings: Settings, groups: Mapping[str, Sequence[str]]) -> bool:
+async def has_caught_up(settings: KafkaSettings, groups: Mapping[str, Sequence[str]]) -> bool:
     """Have these groups, given with their topics, committed every record that there is? No, too, when the broker does not tell."""
     try:
-        async with asyncio.timeout(ANSWER_SECONDS), observing(settings) as observer:
+        async with asyncio.timeout(ANSWER_SECONDS), observing(settings, "courtside-observer") as observer:
             told = [await observer.standings(group, topics) for group, topics in groups.items()]
     except (KafkaError, TimeoutError, OSError) as error:
         log.warning("whether all was heard is not known", error=type(error).__name__)
@@ -109,9 +108,9 @@ async def has_caught_up(settings: Settings, groups: Mapping[str, Sequence[str]])
 
 
 @asynccontextmanager
-async def observing(settings: Settings) -> AsyncIterator[Observer]:
+async def observing(settings: KafkaSettings, client_id: str) -> AsyncIterator[Observer]:
     """Raises `KafkaError` when the broker is away."""
-    name = {"client_id": f"{settings.service}-observer"}
+    name = {"client_id": client_id}
     async with AsyncExitStack() as stack:
         admin = Admin(**client(settings), **name)
         stack.push_async_callback(admin.close)

@@ -13,6 +13,7 @@ QUIET = {
     "aiokafka": logging.CRITICAL,  # thousands of errors in a broker's outage; health and the relay say it once
     "uvicorn.access": logging.WARNING,  # ours has the trace
     "httpx": logging.WARNING,  # a line for each call
+    "opentelemetry": logging.CRITICAL,  # a traceback for each batch of spans while the collector is away
     "courtside.faststream": logging.ERROR,  # warns of each topic that it does not create
 }
 

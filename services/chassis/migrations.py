@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import cache
 from pathlib import Path
 
 from alembic import command, context
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -35,6 +37,14 @@ def config(settings: Settings) -> Config:
 
 def upgrade(settings: Settings) -> None:
     command.upgrade(config(settings), "head")
+
+
+@cache
+def revisions(service: str) -> tuple[str, ...]:
+    """All that this code knows, from its newest to the first."""
+    alembic = Config()
+    alembic.set_main_option("script_location", str(SERVICES / service / "migrations"))
+    return tuple(script.revision for script in ScriptDirectory.from_config(alembic).walk_revisions())
 
 
 def run_env(*tables: MetaData) -> None:

@@ -140,6 +140,11 @@ def envelope(*, id: UUID, type: str, aggregateid: str, headers: dict[str, str], 
     )
 
 
+def is_verbatim(headers: str) -> bool:
+    """Of the column's JSON: the record goes out as it is."""
+    return VERBATIM in orjson.loads(headers)
+
+
 def on_the_wire(
     *,
     id: UUID,  # noqa: A002

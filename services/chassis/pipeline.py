@@ -11,7 +11,8 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import structlog
-from prometheus_client import Counter
+from opentelemetry import trace
+from prometheus_client import Counter, Histogram
 
 from services.chassis import inbox
 from services.chassis.attempts import Attempts, CrashLoop
@@ -19,10 +20,20 @@ from services.chassis.consuming import LANES, AlreadyHandled, Consumers, Deliver
 from services.chassis.dead_letters import erasure
 from services.chassis.decoding import Decoder, Received
 from services.chassis.forwarding import Forwarder
-from services.chassis.retrying import Fatal, Ladder, NotTried, Overtaken, Transient, is_database_away, next_hop
+from services.chassis.messaging_spans import processing, receiving
+from services.chassis.retrying import (
+    Fatal,
+    Ladder,
+    NotTried,
+    Overtaken,
+    Transient,
+    attempt_of,
+    is_database_away,
+    next_hop,
+)
 from services.chassis.settings import Settings
 from services.chassis.subscribing import Record
-from services.chassis.telemetry import tracing
+from services.chassis.telemetry import fail
 from services.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
 log = structlog.get_logger()
@@ -31,6 +42,18 @@ MOMENTS_SECONDS = (0.05, 0.25)
 """Between the tries of what was overtaken. Measured: of 60 first bookings sent together with their players' profiles, 8 came first."""
 
 HANDLED = Counter("courtside_events_handled_total", "Records by what became of them", ["topic", "type", "outcome"])
+ROUTED = Counter(
+    "courtside_records_routed_total", "Records that failed, by where they were sent and why", ["to", "error"]
+)
+AGE = Histogram(
+    "courtside_event_age_seconds",
+    "From the fact to the end of its handling",
+    ["topic", "type"],
+    buckets=(0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 86_400),
+)
+ATTEMPTS = Histogram(
+    "courtside_event_attempts", "Which try it was that succeeded", ["topic"], buckets=(1, 2, 3, 4, 5, 8, 16, 30)
+)
 OTHER = "other"
 """In the place of a type that is not ours: a sender may make up as many as it likes, and each would be a series for ever."""
 
@@ -47,13 +70,14 @@ class Pipeline:
 
     async def handle_batch(self, records: Sequence[Record]) -> None:
         """Raises only when nothing may be passed over: our database or the broker is away."""
-        if await self._attempts.begin(records):
-            log.warning("going carefully through a batch that a process before did not end", records=len(records))
-            for record in records:
-                await self._handle_carefully(record)
-        else:
-            await self._handle(records)
-        await self._attempts.end(records)
+        with receiving(records, self._group):
+            if await self._attempts.begin(records):
+                log.warning("going carefully through a batch that a process before did not end", records=len(records))
+                for record in records:
+                    await self._handle_carefully(record)
+            else:
+                await self._handle(records)
+            await self._attempts.end(records)
 
     async def _handle(self, records: Sequence[Record]) -> None:
         received = [read for record in records if (read := await self._read(record))]
@@ -77,7 +101,8 @@ class Pipeline:
         try:
             received = self._decoder.decode(record)
         except (Fatal, Transient) as error:
-            await self._route(record, error)
+            with processing(record, self._group, None):
+                await self._route(record, error)
             return None
         if received is None:
             HANDLED.labels(record.topic, OTHER, "passed over").inc()
@@ -91,7 +116,7 @@ class Pipeline:
                 for read in batch:
                     if read.envelope.id in new:
                         new.discard(read.envelope.id)
-                        with tracing(read.envelope.traceparent, read.envelope.correlation_id):
+                        with self._processing(read):
                             await self._apply(read, work)
         except Exception as error:
             if is_database_away(error):
@@ -99,7 +124,7 @@ class Pipeline:
             await _lanes(batch, self._handle_one)
         else:
             for read in batch:
-                _count(read, "handled")
+                self._count_handled(read)
 
     async def _apply(self, read: Received, work: UnitOfWork) -> None:
         if read.event is None:
@@ -110,7 +135,7 @@ class Pipeline:
             await handle(work, read.event)
 
     async def _handle_one(self, read: Received) -> None:
-        with tracing(read.envelope.traceparent, read.envelope.correlation_id):
+        with self._processing(read):
             try:
                 await self._dispatch_soon(read)
             except AlreadyHandled:
@@ -120,7 +145,16 @@ class Pipeline:
                     raise
                 await self._route(read.record, error)
             else:
-                _count(read, "handled")
+                self._count_handled(read)
+
+    def _count_handled(self, read: Received) -> None:
+        _count(read, "handled")
+        age = self._unit_of_work.clock.now() - read.envelope.time
+        AGE.labels(read.record.topic, read.envelope.type).observe(max(0.0, age.total_seconds()))
+        ATTEMPTS.labels(read.record.topic).observe(attempt_of(read.record) + 1)
+
+    def _processing(self, read: Received) -> AbstractContextManager[str]:
+        return processing(read.record, self._group, read.envelope.correlation_id)
 
     async def _dispatch_soon(self, read: Received) -> None:
         for seconds in MOMENTS_SECONDS:
@@ -155,8 +189,10 @@ class Pipeline:
     async def _route(self, record: Record, error: Exception) -> None:
         """To the next tier or the dead letters, with why."""
         hop = next_hop(record, error, self._ladder, self._unit_of_work.clock.now())
+        fail(trace.get_current_span(), error)
         topic = await self.forwarder.forward(record, hop)
         HANDLED.labels(record.topic, "", "dead letter" if topic == self._ladder.dead_letters else "retried").inc()
+        ROUTED.labels(topic, type(error).__name__).inc()
         # A record that was not tried says nothing new, and an outage turns thousands away.
         shown = None if isinstance(error, NotTried) else error
         log.warning("record routed on", to=topic, topic=record.topic, offset=record.offset, exc_info=shown)

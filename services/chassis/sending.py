@@ -19,9 +19,11 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError,
 
 from courtside_contracts.topics import FAILURE_HEADERS_MAX_BYTES, RECORD_MAX_BYTES
 from services.chassis.kafka import client
-from services.chassis.outbox import on_the_wire
+from services.chassis.messaging_spans import begin_send, renewed
+from services.chassis.outbox import is_verbatim, on_the_wire
 from services.chassis.patience import patient
 from services.chassis.settings import Settings
+from services.chassis.verbatim import RawHeaders
 from services.chassis.waiting import happens, to_its_end
 
 log = structlog.get_logger()
@@ -85,10 +87,21 @@ class Sender:
             headers=row["headers"],
             created_at=row["created_at"],
         )
+        span = begin_send(topic, key, headers)
+        if span is None:
+            return await self._queue(topic, row["payload"], key, headers)
+        carried = headers if is_verbatim(row["headers"]) else renewed(headers, span)
+        acknowledged = await self._queue(topic, row["payload"], key, carried)
+        acknowledged.add_done_callback(lambda _: span.end())
+        return acknowledged
+
+    async def _queue(
+        self, topic: str, value: bytes | None, key: bytes | None, headers: RawHeaders
+    ) -> asyncio.Future[Any]:
         while True:
             try:
                 acknowledged: asyncio.Future[Any] = await self.producer.send(
-                    topic, value=row["payload"], key=key, headers=list(headers)
+                    topic, value=value, key=key, headers=list(headers)
                 )
             except NOT_QUEUED as error:
                 log.warning("relay waits for the broker", topic=topic, error=type(error).__name__)

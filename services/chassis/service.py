@@ -19,6 +19,7 @@ from fastapi import APIRouter
 
 from services.chassis import crash_points, health, http, logging, migrations, outbox_tidying
 from services.chassis.auth import TokenVerifier
+from services.chassis.breaker import Breaker
 from services.chassis.clock import DatabaseClock
 from services.chassis.consuming import Consumers
 from services.chassis.crons import Periodic
@@ -28,6 +29,7 @@ from services.chassis.dead_letters.crons import crons as dead_letter_crons
 from services.chassis.dead_letters.domain import Desk
 from services.chassis.doorbell import Doorbell
 from services.chassis.environment import WronglyTold, read
+from services.chassis.exporting import exporting
 from services.chassis.isolating import Faults
 from services.chassis.outbox_lag import measure_lag
 from services.chassis.relay import Relay
@@ -101,7 +103,8 @@ def main(
             sys.exit(2)
     else:
         try:
-            sys.exit(uvloop.run(Process(settings, build, role).run()))
+            with exporting(settings, role):
+                sys.exit(uvloop.run(Process(settings, build, role).run()))
         except PortTaken as error:
             print(error, file=sys.stderr)  # noqa: T201
             sys.exit(2)
@@ -138,7 +141,7 @@ class Process:
             service.title,
             service.body_max_bytes,
             [*(service.routers if self.serves else ()), health.router],
-            checks=self._checks(chassis.database, topics),
+            checks=self._checks(chassis, service.consumers.breaker, topics),
             stalled=self.stalled,
             chassis=chassis,
             desk=Desk(self.settings.service, service.consumers.by_type, relays=self.settings.outbox_relay),
@@ -158,15 +161,24 @@ class Process:
         doorbell = Doorbell(self.settings.database_url.get_secret_value())
         return Chassis(self.settings, database, clock, UnitOfWorkFactory(database, clock, doorbell.ring), doorbell)
 
-    def _checks(self, database: Database, topics: TopicsWatch) -> dict[str, health.Check]:
+    def _checks(self, chassis: Chassis, breaker: Breaker | None, topics: TopicsWatch) -> dict[str, health.Check]:
         checks = {
-            "database": health.database_check(database),
+            "database": health.database_check(chassis.database),
+            "migrations": health.migrations_check(chassis.database, self.settings),
+            "clock": health.clock_check(chassis.clock),
             "kafka": health.kafka_check(self.settings.kafka_bootstrap),
             "topics": health.Check(topics.verdict, "fail" if self.works else "warn"),
         }
         if self.settings.outbox_relay:
-            checks["outbox"] = health.outbox_check(database)
-        return checks | ({"consumers": health.consumers_check(self.consuming, self.faults)} if self.works else {})
+            checks["outbox"] = health.outbox_check(chassis.database)
+        return checks | (self._checks_of_a_worker(chassis.database, breaker) if self.works else {})
+
+    def _checks_of_a_worker(self, database: Database, breaker: Breaker | None) -> dict[str, health.Check]:
+        checks = {
+            "consumers": health.consumers_check(self.consuming, self.faults),
+            "dead letters": health.letters_check(database),
+        }
+        return checks | ({breaker.provider: health.provider_check(breaker)} if breaker else {})
 
     def _work(self, chassis: Chassis, service: Service) -> Iterator[Part]:
         if self.works:

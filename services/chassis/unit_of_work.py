@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TypeVar
 
 import stamina
+from prometheus_client import Counter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from courtside_contracts.envelope import Event
@@ -29,10 +30,15 @@ class UnitOfWork:
     session: AsyncSession
     now: datetime
     outgoing: list[Outgoing] = field(default_factory=list)
+    counted: list[tuple[Counter, float]] = field(default_factory=list)
 
     def publish(self, event: Event) -> None:
         """Tell of a fact when, and only when, this transaction commits."""
         self.outgoing.append(Outgoing.of(event, self.now))
+
+    def count(self, counter: Counter, by: float = 1) -> None:
+        """When, and only when, this transaction commits: one that is repeated has counted nothing before."""
+        self.counted.append((counter, by))
 
     def publish_tombstone(self, kind: type[Event], key: str) -> None:
         """Have the compacted topic of `kind` forget this key when, and only when, this transaction commits."""
@@ -58,6 +64,8 @@ class UnitOfWorkFactory:
             await outbox.write(session, work.outgoing)
             reach("transaction.written")
         reach("transaction.committed")
+        for counter, by in work.counted:
+            counter.inc(by)
         if work.outgoing:
             self.wake_relay()
 

@@ -80,7 +80,7 @@ async def watch(settings: Settings, subscriptions: Sequence[Subscription], stall
     limit_seconds = settings.stall_seconds
     while True:
         try:
-            async with observing(settings) as observer:
+            async with observing(settings, f"{settings.service}-observer") as observer:
                 while True:
                     async with asyncio.timeout(ANSWER_SECONDS):
                         for one in watched:

@@ -8,9 +8,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Self
+from typing import Any, Self
 
 import httpx
+import orjson
 from polar import PolarError
 from polar.v2026_10 import PolarAsync
 
@@ -59,6 +60,11 @@ class Polar:
     def writing(self) -> AbstractAsyncContextManager[None]:
         """Around one call that may change something: what failed with an unknown outcome is looked up before it is repeated."""
         return self._calling(writes=True)
+
+    def body(self) -> Any:
+        """Of the last answer in this task, as JSON: where the SDK cannot read it. Raises `ValueError` when it is none."""
+        answer = _answer.get()
+        return orjson.loads(answer.content if answer else b"")
 
     @asynccontextmanager
     async def _calling(self, *, writes: bool) -> AsyncIterator[None]:

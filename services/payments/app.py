@@ -72,7 +72,7 @@ def build(chassis: Chassis) -> Service:
         body_max_bytes=WEBHOOK_MAX_BYTES,
         title=TITLE,
         routers=ROUTERS,
-        consumers=consumers(polar, timedelta(seconds=settings.unsettled_seconds)),
+        consumers=consumers(polar, timedelta(seconds=settings.unsettled_seconds + polar.deadline_seconds)),
         crons=(*CRONS, *errands(reconciler, timedelta(seconds=settings.reconcile_every_seconds))),
         state={"polar_webhook_secrets": settings.polar_webhook_secrets, "polar": polar},
         close=polar.close,
@@ -85,15 +85,12 @@ def openapi() -> str:
 
 def errands(reconciler: Reconciler, every: timedelta) -> tuple[Errand, ...]:
     """The guarantee beside the fast path: bookings are confirmed and refunds followed with every webhook lost."""
-    return (
-        Errand("reconcile", every, reconciler.carry_on, reconciler.show_differences),
-        Errand("reconcile everything", timedelta(days=1), reconciler.compare_all),
-    )
+    return (Errand("reconcile", every, reconciler.carry_on, reconciler.show_differences),)
 
 
 def consumers(polar: Polar, rest: timedelta = timedelta(minutes=1)) -> Consumers:
-    """`rest` is how long a refund whose call broke off is left alone. What must go back is told on our own topic, so that it has the
-    retries and dead letters that everything has.
+    """`rest` is how long a refund whose call may have been made is left alone, the call itself within. What must go back is told on our
+    own topic, so that it has the retries and dead letters that everything has.
     """
     return Consumers(
         topics=(BOOKING_EVENTS, USER_PROFILES, PAYMENT_EVENTS, POLAR_WEBHOOKS),

@@ -5,7 +5,9 @@
     no connection was made                     definitely not   NotDone
     read or write failed, deadline, 5xx        unknown          OutcomeUnknown: look before doing it again
     429, whatever its Retry-After looks like   definitely not   NotDone, not before that time
-    409                                        definitely not   NotDone: another request holds the object
+    409 to a read                              definitely not   NotDone: another request holds the object
+    409 to a write                             unknown          OutcomeUnknown: that other request may be ours, still under way
+    408                                        unknown          OutcomeUnknown: somebody gave up waiting
     401                                        definitely not   NotDone: the token is refused, not this one call
     another 4xx in any JSON                    definitely not   Refused
     RefundedAlready                            done             DoneBefore
@@ -35,7 +37,7 @@ UNSAID_RETRY_AFTER = timedelta(minutes=1)
 """Polar counts requests per minute."""
 LONGEST_RETRY_AFTER = timedelta(days=1)
 """Longer than the ladder of retries: more is an error of whoever wrote it."""
-UNAUTHORIZED, CONFLICT, TOO_MANY = 401, 409, 429
+UNAUTHORIZED, TIMED_OUT, CONFLICT, TOO_MANY = 401, 408, 409, 429
 WORD_MAX_CHARS = 60
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
@@ -103,13 +105,19 @@ def _of_answer(error: Exception, answer: httpx.Response | None, now: datetime, *
         return NotDone("Polar allows no more requests for now", retry_after=_retry_after(answer, now))
     if status == UNAUTHORIZED:
         return NotDone("Polar does not accept our access token")
-    if status == CONFLICT:
-        return NotDone("Polar is busy with this very object")
+    if status in (CONFLICT, TIMED_OUT):
+        return _of_a_wait(status, writes=writes)
     if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
         return OutcomeUnknown("Polar's answer is not JSON")
     if isinstance(error, PolarClientError) or (answer is not None and answer.is_client_error):
         return Refused(f"Polar refused: {_reason(error, answer)}")
     return _not_understood(error, writes=writes)
+
+
+def _of_a_wait(status: int, *, writes: bool) -> NotDone | OutcomeUnknown:
+    if status == CONFLICT and not writes:
+        return NotDone("Polar is busy with this very object")
+    return OutcomeUnknown(f"Polar answered {status}")
 
 
 def _not_understood(error: Exception, *, writes: bool) -> OutcomeUnknown | NotUnderstood:

@@ -33,7 +33,9 @@ class PaymentsSettings(Settings):
     polar_timeout_seconds: float = Field(default=10, gt=0, le=10)
     """Polar's slowest answers take a few. Two calls with their connections must fit into the drain of a batch."""
     unsettled_seconds: float = Field(default=60, gt=0)
-    """How long a refund whose call broke off is left alone: Polar asks the card's network before it lists the refund."""
+    """How long a refund whose call broke off is left alone, after the deadline of the call itself: Polar asks the card's network before it
+    lists the refund.
+    """
     reconcile_every_seconds: float = Field(default=300, gt=0)
     """How often the books are compared with Polar's; all of them once a day."""
     success_url: str = Field(default=LOCAL_SUCCESS_URL, pattern=r"\{BOOKING_ID\}")

@@ -28,6 +28,8 @@ from tests.e2e.conftest import System
 from tests.node import beside_the_packages, node
 
 EXAMPLES = ROOT / "docs" / "consumers"
+CANCELLABLE_DAYS = 3
+"""So far ahead a player may still cancel, at any hour of the day."""
 GIVE_UP_SECONDS = 60.0
 
 Record: TypeAlias = "ConsumerRecord[bytes, bytes]"
@@ -46,7 +48,7 @@ async def play(system: System) -> None:
     """Two bookings that stand, one that is cancelled, one that is only held."""
     installation = system.stack.installation
     urls = Urls(*(installation.url(part) for part in ("booking", "polar", "resend")))
-    slots = await free_slots(system.client, urls.booking, str(VENUE_ID), 8)
+    slots = await free_slots(system.client, urls.booking, str(VENUE_ID), 8, CANCELLABLE_DAYS)
     for ending in ("paid", "paid", "cancelled", "held"):
         email = f"player-{uuid4().hex}@example.com"
         player = Player(system.client, urls, email, tokens.mint(installation.paths.keys, email, "Ana Ruiz"))

@@ -11,6 +11,7 @@ import orjson
 import stamina
 
 from courtside_contracts.booking import BookingConfirmed, BookingHeld
+from services.booking.bookings.counting import BOOKINGS
 from services.booking.bookings.domain import ActiveBookingLimit, Booking, TooManyAtOnce
 from services.booking.bookings.events import tell
 from services.booking.bookings.mutations import end_overdue
@@ -49,6 +50,7 @@ class Hold:
             outcome = await self._try(chassis.database)
             if outcome == "held":
                 chassis.doorbell.ring()
+                BOOKINGS.labels(self.kind.type).inc()
                 return self.answer
             if outcome == "player erased":
                 raise UserErased
@@ -77,6 +79,10 @@ class Hold:
         headers = {"Location": f"/v1/bookings/{self.booking.id}", "ETag": etag(self.booking)}
         return Answer(201, orjson.dumps(represent(self.booking, self.venue, self.court)), headers)
 
+    @property
+    def kind(self) -> type[BookingHeld | BookingConfirmed]:
+        return BookingHeld if self.booking.status == "held" else BookingConfirmed
+
     @stamina.retry(on=(asyncpg.DeadlockDetectedError, asyncpg.SerializationError), attempts=3, wait_max=0.5)
     async def _try(self, database: Database) -> Outcome:
         reach("hold.asked")
@@ -91,8 +97,7 @@ class Hold:
 
     def _arguments(self) -> tuple[object, ...]:
         booking, key = self.booking, self.key
-        kind = BookingHeld if booking.status == "held" else BookingConfirmed
-        row = Outgoing.of(tell(kind, booking, self.venue, self.court), booking.created_at).row()
+        row = Outgoing.of(tell(self.kind, booking, self.venue, self.court), booking.created_at).row()
         return (
             booking.user_id,
             key.key if key else None,

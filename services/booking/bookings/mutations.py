@@ -20,6 +20,7 @@ from courtside_contracts.booking import (
 )
 from courtside_contracts.payment import PaymentRefunded, PaymentSucceeded
 from services.booking.bookings import occupancy, queries
+from services.booking.bookings.counting import BOOKINGS, LATE_PAYMENTS, count_debt
 from services.booking.bookings.domain import AmountDiffers, Booking, CourtTaken, OtherVenue
 from services.booking.bookings.events import tell
 from services.booking.bookings.tables import bookings
@@ -108,12 +109,16 @@ async def take_payment(work: UnitOfWork, catalogue: Catalogue, payment: PaymentS
         raise Fatal(f"order {payment.order_id} is for a booking that does not exist")
     if booking.knows(payment.order_id):
         return
+    is_late = booking.status in ("expired", "cancelled")
     try:
         confirmed = await _confirm(work, catalogue, booking, payment)
     except AmountDiffers as error:
         raise Fatal(str(error)) from error
+    if is_late:
+        work.count(LATE_PAYMENTS.labels("confirmed" if confirmed else "owed back"))
     if not confirmed:
         booking.refuse_payment(payment.order_id, payment.amount_minor)
+        count_debt(work, booking)
     await _tell(work, catalogue, BookingConfirmed if confirmed else BookingRefundDue, booking)
 
 
@@ -173,6 +178,8 @@ async def cancel(
     """`booking` must be locked. Its slot is free again, and what was paid is owed back."""
     booking.cancel(by, work.now)
     booking.cancel_reason = reason
+    if booking.order_id:
+        count_debt(work, booking)
     await occupancy.release(work.session, booking, work.now)
     await _tell(work, catalogue, BookingCancelled, booking, cancelled_by=by, reason=reason)
 
@@ -220,3 +227,4 @@ async def _tell(
 ) -> None:
     venue, court = await catalogue.court(booking.court_id)
     work.publish(tell(kind, booking, venue, court, **more))
+    work.count(BOOKINGS.labels(kind.type))

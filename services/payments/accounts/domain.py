@@ -12,7 +12,7 @@ from services.payments.orders.domain import Mismatch
 from services.payments.orders.tables import PaidOrder
 from services.payments.quarantine.tables import QuarantinedOrder
 from services.payments.refunds.domain import NothingToRefund, RefundExceedsPayment, SayWhichOrder
-from services.payments.refunds.mutations import promised_minor, refunded_minor
+from services.payments.refunds.sums import promised_minor, refunded_minor
 from services.payments.refunds.tables import Refund
 
 MONEY = ("paid", "partially_refunded", "refunded")
@@ -40,8 +40,8 @@ class Charge:
 
     @property
     def refundable_minor(self) -> int:
-        """What is on its way back counted out."""
-        return self.amount_minor - promised_minor(self.refunds)
+        """What is on its way back counted out; Polar's own refund and ours may be on their way for the same money."""
+        return max(0, self.amount_minor - promised_minor(self.refunds))
 
 
 @dataclass(frozen=True)

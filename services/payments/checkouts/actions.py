@@ -8,6 +8,7 @@ from typing import cast
 from polar.v2026_10.literals import PresentmentCurrency
 from polar.v2026_10.outputs import Checkout as PolarCheckout
 
+from services.chassis.telemetry import travelling
 from services.payments.actions import PAGE, Polar
 from services.payments.checkouts.domain import Checkout, Intent
 
@@ -32,10 +33,10 @@ async def create(polar: Polar, intent: Intent) -> Checkout:
             currency=cast("PresentmentCurrency", quote.currency.lower()),
             allow_discount_codes=False,
             customer_email=intent.email,
-            metadata=quote.metadata(),
+            metadata=quote.metadata() | travelling(),
             success_url=polar.success_url.replace("{BOOKING_ID}", str(quote.booking_id)),
         )
-    return checkout(made)
+        return checkout(made)
 
 
 async def find(polar: Polar, intent: Intent) -> Checkout | None:

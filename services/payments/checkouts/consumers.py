@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from courtside_contracts.booking import BookingHeld
 from services.chassis.consuming import Delivery
+from services.chassis.crash_points import reach
 from services.payments.actions import Polar
 from services.payments.checkouts import actions, mutations
 from services.payments.checkouts.domain import Checkout, Intent
@@ -16,9 +17,11 @@ async def open_checkout(delivery: Delivery[BookingHeld], polar: Polar) -> None:
     if intent is None:
         return
     checkout = await _checkout_for(intent, polar)
+    reach("checkout.made")
     checkout.must_ask_for(intent.quote)
     async with delivery.once() as work:
         await mutations.show(work, intent.quote, checkout)
+    reach("checkout.shown")
 
 
 async def _checkout_for(intent: Intent, polar: Polar) -> Checkout:

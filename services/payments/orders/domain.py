@@ -21,8 +21,9 @@ Mismatch = Literal[
 """unknown-checkout: nothing of ours. other-checkout: it names an attempt of ours and was paid at a page that was never shown."""
 
 NO_MONEY_YET = ("draft", "pending", "void")
-MONEY_CAME = ("paid", "refunded")
-"""Also when all of it has gone back since: Polar may refund before we hear of the payment."""
+MONEY_IS_THERE = ("paid", "partially_refunded")
+MONEY_CAME = (*MONEY_IS_THERE, "refunded")
+"""Also when some or all of it has gone back since: Polar may refund before we hear of the payment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +46,14 @@ class Order:
     metadata: Mapping[str, object]
     paid_at: datetime
 
-    def net(self, amount_minor: int) -> int:
+    def net(self, amount_minor: int, rounded_minor: int = 0) -> int:
         """What to ask of Polar, so that the player gets `amount_minor` with its share of the tax, or all that is left. 0: nothing is.
 
-        All that is left is asked for to the cent: a share that was rounded would leave a rest.
+        All that is left is asked for to the cent: a share that was rounded would leave a rest. Parts that were rounded before may have
+        left up to `rounded_minor` more.
         """
         left = self.refundable_minor + self.refundable_tax_minor
-        if amount_minor >= left:
+        if amount_minor + rounded_minor >= left:
             return self.refundable_minor
         return max(1, round(amount_minor * self.refundable_minor / left))
 

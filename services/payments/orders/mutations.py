@@ -13,7 +13,7 @@ from services.payments.checkouts.mutations import settle
 from services.payments.history.domain import PAYMENTS
 from services.payments.history.mutations import note
 from services.payments.orders import events
-from services.payments.orders.domain import NO_MONEY_YET, Mismatch, Order, mismatch
+from services.payments.orders.domain import MONEY_IS_THERE, NO_MONEY_YET, Mismatch, Order, mismatch
 from services.payments.orders.queries import recorded
 from services.payments.orders.tables import PaidOrder
 from services.payments.quarantine.mutations import quarantine, release
@@ -62,7 +62,7 @@ async def _attempt_of(work: UnitOfWork, order: Order) -> Attempt | None:
 
 
 async def _accept(work: UnitOfWork, order: Order, attempt: Attempt, actor: str) -> None:
-    """Told on only while the money is still there: of an order that Polar refunded before we heard of it, nothing is to be had."""
+    """Told on only while there is money: of an order that Polar refunded in full before we heard of it, nothing is to be had."""
     quote = attempt.quote
     paid = insert(PaidOrder).values(
         id=uuid7(),
@@ -77,14 +77,14 @@ async def _accept(work: UnitOfWork, order: Order, attempt: Attempt, actor: str) 
     await work.session.execute(paid)
     await settle(work, quote.attempt_id)
     await note(work, quote.attempt_id, "paid", actor, order_id=order.id, amount_minor=order.total_minor)
-    if order.status == "paid":
+    if order.status in MONEY_IS_THERE:
         work.publish(events.payment_succeeded(order, quote))
 
 
 async def _doubt(work: UnitOfWork, order: Order, attempt: Attempt, reason: Mismatch, actor: str) -> bool:
     """It confirms nothing. Money at a page that was never shown goes back by itself; the rest waits for a person. Whether it was news."""
     news = await quarantine(work, order, reason, attempt.quote, actor)
-    if reason == "other-checkout" and order.status == "paid":
+    if reason == "other-checkout" and order.status in MONEY_IS_THERE:
         quote = attempt.quote
         debt = Debt(
             order_id=order.id,
@@ -92,7 +92,7 @@ async def _doubt(work: UnitOfWork, order: Order, attempt: Attempt, reason: Misma
             booking_id=quote.booking_id,
             origin="payments",
             reason="paid_elsewhere",
-            amount_minor=order.total_minor,
+            amount_minor=order.total_minor - order.refunded_minor,
             paid_minor=order.total_minor,
             currency=order.currency,
         )

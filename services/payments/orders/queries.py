@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
@@ -24,6 +25,7 @@ async def known_among(session: AsyncSession, polar_order_ids: Sequence[str]) -> 
     return set((await session.scalars(found)).all())
 
 
-async def all_ids(session: AsyncSession) -> set[str]:
+async def ids_recorded(session: AsyncSession, before: datetime) -> set[str]:
     """For the full comparison with Polar: some megabytes for a hundred thousand orders."""
-    return set((await session.scalars(select(PaidOrder.polar_order_id))).all())
+    found = select(PaidOrder.polar_order_id).where(PaidOrder.recorded_at < before)
+    return set((await session.scalars(found)).all())

@@ -18,7 +18,7 @@ from services.chassis.instants import Rfc3339
 from services.chassis.unit_of_work import UnitOfWork
 from services.payments.dependencies import ChassisOf, PolarOf
 from services.payments.reconciliation import mutations, queries
-from services.payments.reconciliation.domain import Kind, ReconciliationNotFound
+from services.payments.reconciliation.domain import Kind, ReconciliationNotFound, SinceIsInTheFuture
 from services.payments.reconciliation.reconciler import Reconciler
 from services.payments.reconciliation.tables import Reconciliation
 
@@ -80,13 +80,20 @@ class ReconciliationsOut(BaseModel):
     items: list[ReconciliationOut]
 
 
-@router.post("", status_code=202, response_model=ReconciliationOut, responses=problems.responses(IdempotencyKeyReused))
+@router.post(
+    "",
+    status_code=202,
+    response_model=ReconciliationOut,
+    responses=problems.responses(IdempotencyKeyReused, SinceIsInTheFuture),
+)
 async def reconcile(
     body: ReconcileIn, caller: Caller, chassis: ChassisOf, polar: PolarOf, idempotency_key: KeyHeader = None
 ) -> Response:
     """Compare orders, refunds and payment pages with Polar, beside what the clock does by itself every five minutes."""
 
     async def change(work: UnitOfWork) -> Answer:
+        if body.since and body.since > work.now:
+            raise SinceIsInTheFuture("Nothing was made since then: it is yet to come.")
         reconciliation_id = await mutations.begin(work, body.since, str(caller.user_id))
         begun = await queries.one(work.session, reconciliation_id)
         assert begun is not None, "this transaction made it"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, get_args
@@ -24,9 +25,19 @@ Kind = Literal[
     "refund owed",
     "refund stuck",
     "page stuck",
+    "page unreadable",
     "webhooks disabled",
 ]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+OVERDUE = "comparison overdue"
+"""Comparisons begun since the last that came to a good end, and that failed or should long have ended. Counted, and listed by none."""
+KINDS: tuple[str, ...] = (*get_args(Kind), OVERDUE)
+FOUND_IN_FULL: tuple[Kind, ...] = ("order not at Polar", "order unreadable", "charge without order", "page unreadable")
+"""What a comparison of the last minutes may not come across: it says nothing of those."""
+EVERYTHING_EVERY = timedelta(days=1)
+
+
+class SinceIsInTheFuture(problems.Invalid):
+    """Nothing was made since then: a comparison would see nothing, and say that all is well."""
 
 
 class ReconciliationNotFound(problems.NotFound):
@@ -42,6 +53,29 @@ class Difference:
     detail: str = ""
 
 
-def since(last_started_at: datetime | None) -> datetime | None:
-    """From when on to compare: all of it when nothing ever was."""
-    return last_started_at and last_started_at - MARGIN
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A comparison that came to a good end. `since` is None when it was of everything."""
+
+    since: datetime | None
+    started_at: datetime
+
+
+def covered_until(comparisons: Iterable[Compared]) -> datetime | None:
+    """Up to when nothing was left out. The oldest first. One that does not reach back to those before it leaves a gap, and counts for
+    nothing.
+    """
+    covered: datetime | None = None
+    for one in comparisons:
+        if one.since is None or (covered is not None and one.since <= covered):
+            covered = max(covered or one.started_at, one.started_at)
+    return covered
+
+
+def since(comparisons: Sequence[Compared], now: datetime) -> datetime | None:
+    """From when on to compare: all of it when that was not done within a day."""
+    in_full = [one.started_at for one in comparisons if one.since is None]
+    if not in_full or max(in_full) <= now - EVERYTHING_EVERY:
+        return None
+    covered = covered_until(comparisons)
+    return covered and covered - MARGIN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from typing import cast
 from uuid import UUID
@@ -11,7 +12,14 @@ from polar.v2026_10.outputs import Refund as ToldRefund
 
 from services.payments.actions import PAGE, Polar
 from services.payments.orders import actions as orders
-from services.payments.refunds.domain import REASONS_AT_POLAR, REQUEST_ID, Call, PolarRefund, Sighting
+from services.payments.refunds.domain import (
+    REASONS_AT_POLAR,
+    REQUEST_ID,
+    Call,
+    CallTakenOver,
+    PolarRefund,
+    Sighting,
+)
 
 
 async def look(polar: Polar, order_id: str) -> Sighting:
@@ -28,7 +36,9 @@ async def of_order(polar: Polar, order_id: str) -> tuple[PolarRefund, ...]:
 
 
 async def create(polar: Polar, call: Call, net_minor: int) -> PolarRefund:
-    """`net_minor` is without tax: Polar adds the tax's share."""
+    """`net_minor` is without tax: Polar adds the tax's share. Raises `CallTakenOver` when it is too late to call."""
+    if time.monotonic() > call.until_monotonic_seconds:
+        raise CallTakenOver("this process stood still between its look at Polar and the call")
     asked: RefundCreate = {
         "order_id": call.order_id,
         "reason": cast("RefundCreate", {"reason": REASONS_AT_POLAR.get(call.reason, "other")})["reason"],

@@ -9,6 +9,7 @@ Polar may also take back what had succeeded: then it has failed, and the money i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -105,7 +106,11 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What is to be asked of Polar, unless it was done before. `amount_minor` has its tax within."""
+    """What is to be asked of Polar, unless it was done before. `amount_minor` has its tax within.
+
+    `rounded_minor` is how far Polar's rounding may have left more or less than our books say, when all that is left is asked for.
+    `called_at` is whose call it is: whoever takes it over writes down another. After `until_monotonic_seconds` it is not made any more.
+    """
 
     refund_id: UUID
     order_id: str
@@ -113,6 +118,13 @@ class Call:
     amount_minor: int
     reason: str
     comment: str | None
+    called_at: datetime
+    rounded_minor: int = 0
+    until_monotonic_seconds: float = math.inf
+
+
+class CallTakenOver(NotTried):
+    """The process stood still for so long that another may have made the call meanwhile."""
 
 
 def state_of(status: str) -> State:

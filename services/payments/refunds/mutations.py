@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -20,6 +21,7 @@ from services.payments.history.mutations import note
 from services.payments.refunds import events, queries
 from services.payments.refunds.domain import (
     Call,
+    CallTakenOver,
     Debt,
     Gone,
     PolarRefund,
@@ -28,6 +30,7 @@ from services.payments.refunds.domain import (
     may_call,
     state_of,
 )
+from services.payments.refunds.sums import refunded_minor, vouched_minor
 from services.payments.refunds.tables import Refund
 
 log = structlog.get_logger()
@@ -39,9 +42,11 @@ FAILURE_MAX_CHARS = 500
 async def request(work: UnitOfWork, debt: Debt, actor: str) -> Refund | None:
     """Write down that money must go back, and tell of it: our own consumer carries it out. `None` when that was known, or all of the
     order has gone back or is on its way. The attempt must be locked.
+
+    A refund of Polar's own that has not succeeded does not count: should it fail, this debt would be told of by nobody again.
     """
     known = await queries.of_order(work.session, debt.order_id)
-    amount_minor = min(debt.amount_minor, debt.paid_minor - promised_minor(known))
+    amount_minor = min(debt.amount_minor, debt.paid_minor - vouched_minor(known))
     if amount_minor <= 0:
         return None
     row = insert(Refund).values(
@@ -80,20 +85,29 @@ async def begin(work: UnitOfWork, refund_id: UUID, rest: timedelta) -> Call | No
         return None
     refund.state, refund.called_at, refund.changed_at = "calling", work.now, work.now
     asked = (refund.id, refund.polar_order_id, refund.booking_id, refund.amount_minor, refund.reason, refund.comment)
-    return Call(*asked)
+    return Call(*asked, called_at=work.now, rounded_minor=await _rounded_minor(work, refund))
 
 
-async def put_back(work: UnitOfWork, refund_id: UUID) -> None:
+async def go_ahead(work: UnitOfWork, call: Call) -> Call:
+    """Nothing was found at Polar, so the call is made at once: its rest counts from here. Raises `CallTakenOver`."""
+    refund = await _locked(work, call.refund_id)
+    if not _is_of(refund, call):
+        raise CallTakenOver("another process has this refund in hand")
+    refund.called_at = work.now
+    return replace(call, called_at=work.now)
+
+
+async def put_back(work: UnitOfWork, call: Call) -> None:
     """Nothing came of the call: it may be made again at any time."""
-    refund = await _locked(work, refund_id)
-    if refund.state == "calling":
+    refund = await _locked(work, call.refund_id)
+    if _is_of(refund, call):
         refund.state, refund.called_at, refund.changed_at = "requested", None, work.now
 
 
-async def give_up(work: UnitOfWork, refund_id: UUID, failure: str) -> None:
+async def give_up(work: UnitOfWork, call: Call, failure: str) -> None:
     """Polar will not do it. The debt stays, and a person must see to it."""
-    refund = await _locked(work, refund_id)
-    if refund.state == "calling":
+    refund = await _locked(work, call.refund_id)
+    if _is_of(refund, call):
         await _fail(work, refund, failure[:FAILURE_MAX_CHARS], work.now, PAYMENTS)
 
 
@@ -121,14 +135,15 @@ async def take_up(work: UnitOfWork, quote: Quote, seen: Sighting, actor: str) ->
     return Gone(refunded_minor(known), news)
 
 
-def promised_minor(refunds: Sequence[Refund]) -> int:
-    """What has gone back or is on its way."""
-    alive = (one for one in refunds if one.state != "failed")
-    return sum(one.amount_minor if one.refunded_minor is None else one.refunded_minor for one in alive)
+def _is_of(refund: Refund, call: Call) -> bool:
+    return refund.state == "calling" and refund.called_at == call.called_at
 
 
-def refunded_minor(refunds: Sequence[Refund]) -> int:
-    return sum(one.refunded_minor or 0 for one in refunds if one.state == "succeeded")
+async def _rounded_minor(work: UnitOfWork, refund: Refund) -> int:
+    """A cent for each refund before it, when this one and those come to all that was paid."""
+    known = await queries.of_order(work.session, refund.polar_order_id)
+    others = [one for one in known if one.id != refund.id and one.state == "succeeded"]
+    return len(others) if refund.amount_minor + refunded_minor(others) >= refund.paid_minor else 0
 
 
 async def _locked(work: UnitOfWork, refund_id: UUID) -> Refund:

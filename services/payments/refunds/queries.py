@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 
 from services.payments.refunds.domain import UNDER_WAY, UNFINISHED, State
+from services.payments.refunds.sums import OpenDebt, open_debt
 from services.payments.refunds.tables import Refund
 
 
@@ -58,11 +59,9 @@ async def unfinished_since(session: AsyncSession, before: datetime) -> Sequence[
     return (await session.scalars(found.order_by(Refund.requested_at))).all()
 
 
-async def open_debts(session: AsyncSession) -> Sequence[Refund]:
-    """Refunds that failed, on whose money somebody counts, and that no later one has made up for: it is still owed."""
-    later = aliased(Refund)
-    promised = select(func.coalesce(func.sum(func.coalesce(later.refunded_minor, later.amount_minor)), 0)).where(
-        later.polar_order_id == Refund.polar_order_id, later.state != "failed", later.requested_at > Refund.requested_at
-    )
-    owed = (Refund.state == "failed") & Refund.failure.is_not(None) & (promised.scalar_subquery() < Refund.amount_minor)
-    return (await session.scalars(select(Refund).where(owed).order_by(Refund.requested_at))).all()
+async def open_debts(session: AsyncSession) -> Sequence[OpenDebt]:
+    """Of all orders."""
+    missed = select(Refund.polar_order_id).where(Refund.state == "failed", Refund.failure.is_not(None))
+    found = select(Refund).where(Refund.polar_order_id.in_(missed)).order_by(Refund.polar_order_id, Refund.requested_at)
+    orders = groupby((await session.scalars(found)).all(), key=lambda one: one.polar_order_id)
+    return [debt for _, refunds in orders if (debt := open_debt(list(refunds)))]

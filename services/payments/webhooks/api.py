@@ -5,8 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from services.chassis.service import Chassis
+from services.chassis.telemetry import continuing
 from services.payments.webhooks import mutations
-from services.payments.webhooks.domain import verify
+from services.payments.webhooks.domain import trace_of, verify
 
 router = APIRouter(tags=["webhooks"])
 
@@ -17,6 +18,7 @@ async def receive_polar_webhook(request: Request) -> Response:
     body = await request.body()
     verify(body, request.headers, request.app.state.polar_webhook_secrets)
     chassis: Chassis = request.app.state.chassis
-    async with chassis.unit_of_work() as work:
-        await mutations.store(work, request.headers["webhook-id"], body)
+    with continuing(trace_of(body), "polar webhook"):
+        async with chassis.unit_of_work() as work:
+            await mutations.store(work, request.headers["webhook-id"], body)
     return Response(status_code=202)

@@ -22,7 +22,7 @@ async def store(work: UnitOfWork, webhook_id: str, body: bytes) -> None:
     kept = insert(ReceivedWebhook).values(
         id=record_id,
         webhook_id=webhook_id,
-        type=webhook.kind if webhook else "",
+        type=printable(webhook.kind) if webhook else "",
         body=body,
         received_at=work.now,
     )
@@ -31,13 +31,18 @@ async def store(work: UnitOfWork, webhook_id: str, body: bytes) -> None:
             Outgoing(
                 id=record_id,
                 topic=PolarWebhook.topic,
-                key=(webhook and webhook.key) or webhook_id,
+                key=(webhook and printable(webhook.key)) or webhook_id,
                 type=PolarWebhook.type,
                 source=PolarWebhook.source,
                 payload=body,
                 time=work.now,
             )
         )
+
+
+def printable(told: str) -> str:
+    """PostgreSQL keeps no NUL in a text, and JSON may hold one. The bytes that were signed are kept as they are."""
+    return told.replace("\x00", "\ufffd")
 
 
 async def purge(work: UnitOfWork) -> int:

@@ -24,6 +24,7 @@ from services.chassis import crash_points
 from tests.integration.booking.test_killed_holds import POINTS_OF_A_HOLD
 from tests.integration.chassis.conftest import GIVE_UP_SECONDS, Bench, Noted, reader, until
 from tests.integration.chassis.crashing import Asked, AskedToCall
+from tests.integration.payments.test_storms import POINTS_OF_A_PAYMENT
 from tests.programs import REPOSITORY, free_port
 
 POINTS = (
@@ -54,7 +55,7 @@ RECOVERED_WITHIN_SECONDS = 90.0
 def test_every_point_in_the_source_is_killed_here() -> None:
     sources = (REPOSITORY / "services").rglob("*.py")
     found = {name for source in sources for name in re.findall(r'\breach\("([^"]+)"\)', source.read_text())}
-    assert found == {*POINTS, *POINTS_OF_A_HOLD}
+    assert found == {*POINTS, *POINTS_OF_A_HOLD, *POINTS_OF_A_PAYMENT}
 
 
 @dataclass

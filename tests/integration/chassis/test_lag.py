@@ -33,7 +33,7 @@ async def test_a_coordinator_that_is_still_loading_is_not_a_group_that_has_read_
         await bench.publish(Noted(name="a", number=1))
         await bench.until_committed()
         group = bench.settings.topic_prefix + bench.settings.service
-        async with observing(bench.settings) as observer:
+        async with observing(bench.settings, "test-observer") as observer:
 
             async def lag() -> int:
                 return sum(standing.lag for standing in await observer.standings(group, [bench.topic]))

@@ -160,7 +160,7 @@ async def test_resend_is_down_for_two_hours_and_no_mail_is_lost(place: Place, tm
     with standin(tmp_path, rate_per_s=0) as outbox:
         outbox.tell("/_admin/faults", {"match": SEND, "action": "status", "code": 503, "for_s": 7_200})
         async with mailers(place, outbox, RESEND_PER_SECOND="100") as found:
-            await found.start()
+            await found.start("mailer-in-an-outage")  # the storm's own still runs
             profiles, bookings = booked(count, 10)
             holds = [held(booking, ends=datetime.now(UTC) + lasting) for booking in bookings[:20]]
             tomorrow = [tomorrows(booking) for booking in bookings[20:40]]

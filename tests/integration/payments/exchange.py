@@ -210,6 +210,18 @@ class Exchange:
                 await asyncio.gather(self.booking.read(records), self.paying.read(records))
                 await asyncio.sleep(0.02 if waiting else 0)
 
+    async def carry_by_two_workers(self) -> None:
+        """What waits for payments is read by two workers at once, as while partitions change hands; then all goes on."""
+        other = Reader.of(self.payments.chassis, self.paying.consumers)
+        records = await self._said(self.payments.chassis.database, "payments")
+        assert records
+        await asyncio.gather(self.paying.read(records), other.read(records))
+        async with asyncio.timeout(WITHIN_SECONDS):
+            while other.tiers.waiting:
+                await other.read([])
+        assert other.tiers.dead == []
+        await self.carry()
+
     async def forget_what_was_said(self) -> None:
         """Nobody ever hears of it."""
         await self._said(self.office.chassis.database, "booking")

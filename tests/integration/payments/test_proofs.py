@@ -31,12 +31,12 @@ async def test_a_checkout_whose_answer_is_lost_is_one_page_and_one_charge(exchan
 
 
 async def test_a_payment_told_of_five_times_in_parallel_confirms_once(exchange: Exchange) -> None:
-    """Twice under one id, as a redelivery; and under ids of their own, as from further endpoints."""
+    """Twice under one id, as a redelivery; and under ids of their own, as from further endpoints. Two workers get all of them at once."""
     visit = await exchange.hold()
     order_id = await exchange.pay(visit)
     ids = [f"{number}-{order_id}" for number in (1, 1, 2, 3, 4)]
     await asyncio.gather(*(exchange.tell_paid(order_id, visit.checkout_id, webhook_id) for webhook_id in ids))
-    await exchange.carry()
+    await exchange.carry_by_two_workers()
 
     told = await exchange.events(visit)
     assert (told.count("payment.succeeded"), told.count("booking.confirmed")) == (1, 1)

@@ -66,6 +66,24 @@ async def test_a_payment_told_of_by_many_webhooks_at_once_succeeds_once(running:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", ["padel.tournament_won", "padel\0"])
+async def test_webhooks_of_an_unknown_type_do_not_cost_us_the_endpoint(running: Running, kind: str) -> None:
+    """Polar switches an endpoint off when ten events in a row fail there."""
+    players = [player() for _ in range(4)]
+    await running.say([known.profile for known in players])
+    await running.say([known.held for known in players])
+    await running.hear(PaymentCheckoutOpened, set(_ids(players)))
+    await running.standin.pull("webhook-faults", match={}, action="unknown_type", type=kind, times="always")
+    for known in players:
+        await running.pay(known.booking_id)
+    stored = "SELECT count(*) > 10 FROM polar_webhooks WHERE type = $1"
+    await running.until(stored, kind.replace("\0", "\ufffd"))
+    await running.standin.pull("webhook-faults", "DELETE")
+    endpoints = (await running.standin.pull("state", "GET"))["webhook_endpoints"]
+    assert [endpoint["enabled"] for endpoint in endpoints] == [True]
+
+
+@pytest.mark.slow
 async def test_a_service_that_is_killed_while_it_opens_pages_opens_each_once(running: Running) -> None:
     players = [player() for _ in range(20)]
     await running.say([known.profile for known in players])

@@ -56,8 +56,9 @@ async def test_a_redelivered_webhook_is_absorbed(payments: Payments) -> None:
         b'{"type": "order.paid", "data": "not an object"}',
         b"[]",
         b"not json at all",
+        webhook("order.paid\0", id="t1"),
     ],
-    ids=["unknown type", "unknown shape", "no data", "no object", "no JSON"],
+    ids=["unknown type", "unknown shape", "no data", "no object", "no JSON", "a NUL in its type"],
 )
 async def test_what_we_do_not_know_is_stored_and_never_refused(payments: Payments, body: bytes) -> None:
     """A refusal would be repeated ten times, and count towards the end of the endpoint."""
@@ -65,6 +66,13 @@ async def test_what_we_do_not_know_is_stored_and_never_refused(payments: Payment
     assert (await post(payments, body, signed(body, webhook_id))).status_code == 202
     assert [kept for _, kept in await stored(payments, webhook_id)] == [body]
     assert await payments.records(webhook_id) == 1
+
+
+async def test_a_checkout_whose_id_holds_a_nul_is_stored_and_never_refused(payments: Payments) -> None:
+    webhook_id, body = str(uuid4()), webhook("order.paid", checkout_id="c\0")
+    assert (await post(payments, body, signed(body, webhook_id))).status_code == 202
+    assert [kept for _, kept in await stored(payments, webhook_id)] == [body]
+    assert await payments.records("c\ufffd") == 1
 
 
 def forged(body: bytes, webhook_id: str) -> tuple[bytes, dict[str, str]]:

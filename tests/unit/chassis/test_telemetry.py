@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from services.chassis.telemetry import continue_trace, current_correlation_id, current_traceparent, tracing
+from services.chassis.telemetry import current_correlation_id, current_traceparent, tracing
 
 RECEIVED = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
 
 
 def test_a_trace_goes_on_with_a_span_of_our_own() -> None:
-    version, trace_id, span_id, flags = continue_trace(RECEIVED).split("-")
+    with tracing(RECEIVED, None) as made:
+        version, trace_id, span_id, flags = made.split("-")
     assert (version, trace_id, flags) == ("00", "4bf92f3577b34da6a3ce929d0e0e4736", "00")
     assert span_id != "00f067aa0ba902b7"
 
@@ -17,7 +18,8 @@ def test_a_trace_goes_on_with_a_span_of_our_own() -> None:
     "received", [None, "", "00-" + "0" * 32 + "-00f067aa0ba902b7-01", RECEIVED.upper(), "x" * 10_000]
 )
 def test_what_cannot_be_read_starts_a_new_trace(received: str | None) -> None:
-    started = continue_trace(received)
+    with tracing(received, None) as started:
+        pass
     assert len(started) == len(RECEIVED)
     assert started.split("-")[1] != "4bf92f3577b34da6a3ce929d0e0e4736"
 

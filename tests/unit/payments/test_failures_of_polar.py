@@ -69,7 +69,8 @@ CASES: list[tuple[str, Failed, type[CallFailed]]] = [
     ("429 with seconds", answered(429, headers={"Retry-After": "7"}), NOT),
     ("429 with a date", answered(429, headers={"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}), NOT),
     ("429 without a word", answered(429), NOT),
-    ("409", answered(409, json={"error": "CheckoutLocked", "detail": "wait"}), NOT),
+    ("409", answered(409, json={"error": "RefundInFlight", "detail": "wait"}), UNKNOWN),
+    ("408", answered(408, json={"error": "RequestTimeout", "detail": "late"}), UNKNOWN),
     ("401", answered(401, json={"error": "invalid_token"}), NOT),
     ("422", answered(422, json=INVALID), Refused),
     ("404", answered(404, json={"error": "ResourceNotFound", "detail": "Not found"}), Refused),
@@ -99,6 +100,10 @@ def test_an_answer_to_a_read_that_the_sdk_does_not_know_needs_a_person() -> None
     failure = classify(*answered(200, json={"id": "c1"}), NOW, writes=False)
     assert isinstance(failure, NotUnderstood)
     assert isinstance(failure, Fatal)
+
+
+def test_an_object_that_polar_is_busy_with_may_be_read_again() -> None:
+    assert type(classify(*answered(409, json={"error": "CheckoutLocked"}), NOW, writes=False)) is NotDone
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,6 @@ def test_an_order_over_the_frozen_price_is_money_for_the_booking(state: State, s
         ({"metadata": QUOTE.metadata() | {"booking_id": str(UUID(int=9))}}, "other-metadata"),
         ({"metadata": QUOTE.metadata() | {"attempt_id": 7}}, "other-metadata"),
         ({"status": "pending"}, "not-paid"),
-        ({"status": "partially_refunded"}, "not-paid"),
         ({"status": "a status of next year"}, "not-paid"),
     ],
 )
@@ -66,6 +65,18 @@ def test_all_that_is_left_goes_back_to_the_cent() -> None:
     assert taxed.net(1200) == 1008
     assert taxed.net(1) == 1
     assert replace(ORDER, refundable_minor=0).net(2400) == 0
+
+
+def test_an_order_of_which_polar_gave_back_a_part_is_paid() -> None:
+    assert mismatch(replace(ORDER, status="partially_refunded"), ATTEMPT, "p1") is None
+
+
+def test_the_last_part_takes_what_the_rounding_of_those_before_it_left() -> None:
+    """14 of 24 euros are asked for, and a part of 10 before it was rounded down: 14.01 are left."""
+    taxed = replace(ORDER, refundable_minor=1178, refundable_tax_minor=223)
+    assert taxed.net(1400, rounded_minor=1) == 1178
+    assert taxed.net(1400) == 1177
+    assert replace(ORDER, refundable_minor=2400, refundable_tax_minor=0).net(1400, rounded_minor=1) == 1400
 
 
 @given(st.integers(1, 10**7), st.integers(0, 27), st.data())

@@ -1,0 +1,68 @@
+"""What the broker knows: topics that are not as they must be, and records that nobody has handled yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from aiokafka.errors import KafkaError
+
+from courtside_contracts.topics import LADDER, SERVICES, dead_letter_topic, retry_topic
+from deploy.broker import BrokerSettings
+from deploy.doctor.findings import Finding
+from deploy.local.errors import Trouble
+from deploy.topics import provisioning
+from services.chassis.lag import Observer, Standing, observing
+
+MANY = 1_000
+"""Records behind, that a worker takes a few seconds for: more is a worker too few."""
+
+
+async def look(settings: BrokerSettings) -> list[Finding]:
+    try:
+        drift = [topic_finding(sorted({change.topic for change in await provisioning.plan(settings)}))]
+        async with observing(settings, "courtside-doctor") as observer:
+            return drift + [finding for group in _groups() for finding in await _group(observer, settings, group)]
+    except (KafkaError, OSError, Trouble) as error:
+        return [Finding("fail", "broker", "kafka", f"{settings.kafka_bootstrap}: {type(error).__name__}")]
+
+
+def topic_finding(differing: Sequence[str]) -> Finding:
+    if not differing:
+        return Finding("ok", "broker", "topics", "all are as they must be")
+    return Finding("warn", "broker", "topics", f"not as they must be: {', '.join(differing)}")
+
+
+def lag_findings(group: str, standings: Iterable[Standing], *, waits: bool) -> Iterator[Finding]:
+    """Pure. A group that `waits` is that of a retry tier: what lies there may not be due."""
+    standings = list(standings)
+    behind = sum(standing.lag for standing in standings)
+    unread = sorted({s.partition.topic for s in standings if s.lag and not s.is_read})
+    if unread:
+        yield Finding("fail", group, "lag", f"{behind} records wait, and nobody reads {', '.join(unread)}")
+    elif behind and waits:
+        yield Finding("warn", group, "waiting", f"{behind} records wait for their next try")
+    elif behind > MANY:
+        yield Finding("warn", group, "lag", f"{behind} records behind")
+    elif not waits:
+        yield Finding("ok", group, "lag", f"{behind} records behind")
+
+
+def _groups() -> Iterator[tuple[str, tuple[str, ...] | None]]:
+    """Name and topics of each, without prefix; `None`: those that it has ever read."""
+    for service in SERVICES:
+        yield service, None
+        yield f"{service}.projections", None
+        for topic in (*(retry_topic(service, tier.name) for tier in LADDER), dead_letter_topic(service)):
+            yield topic.name, (topic.name,)
+
+
+async def _group(
+    observer: Observer, settings: BrokerSettings, named: tuple[str, tuple[str, ...] | None]
+) -> list[Finding]:
+    name, topics = settings.topic_prefix + named[0], named[1]
+    if topics is None:
+        read = sorted({spot.topic for spot in await observer.admin.committed(name)})
+    else:
+        read = [settings.topic_prefix + topic for topic in topics]
+    standings = await observer.standings(name, read) if read else []
+    return list(lag_findings(name, standings, waits=topics is not None)) if read else []

@@ -1,0 +1,148 @@
+"""What fails takes nothing else along: players read, hold and cancel, and free courts are confirmed. What waits is seen, and comes once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from uuid import uuid4
+
+import pytest
+
+from deploy.player import Player
+from services.booking.venues.seed import VENUE_ID
+from tests.e2e.observed.conftest import CONFIRMED, Observed, until
+from tests.e2e.test_dead_letters import answered, desk, poison
+
+pytestmark = pytest.mark.slow  # outages of some ten seconds each
+
+CROWD = 12
+"""More calls than a breaker needs to open; each player may hold two courts."""
+
+
+async def life_goes_on(club: Observed) -> tuple[Player, str, str]:
+    """Reading, holding, cancelling and free confirming. Who holds which court, and a free booking."""
+    reader, quitter, player = club.player(), club.player(), club.player()
+    day = {"venue_id": str(VENUE_ID), "from": club.slots[0].starts_at[:10]}
+    assert (await club.ask(reader, "GET", "/v1/availability", params=day)).status_code == 200
+    given_up, _ = await quitter.hold(club.slots)
+    cancelled = await club.ask(quitter, "POST", f"/v1/bookings/{given_up}/cancel", json={})
+    assert (cancelled.status_code, cancelled.json()["status"]) == (200, "cancelled")
+    held, _ = await player.hold(club.slots)
+    assert (await club.ask(player, "GET", f"/v1/bookings/{held}")).json()["status"] == "held"
+    return player, held, await club.book_free()
+
+
+async def pays_and_is_told(club: Observed, player: Player, booking_id: str) -> None:
+    await player.pay(await player.open_checkout(booking_id))
+    await player.await_confirmation(booking_id)
+    await player.read_mail(booking_id, CONFIRMED)
+    assert (await club.paid(booking_id), await club.mails(booking_id)) == (1, 1)
+
+
+async def alarmed(club: Observed, alert: str, about: str) -> None:
+    async def fires() -> bool:
+        return (alert, about) in await club.prometheus.firing()
+
+    await until(f"the alert {alert} about {about}", fires)
+
+
+async def warned(club: Observed, service: str, check: str, says: Callable[[str], bool] = bool) -> None:
+    async def warns() -> bool:
+        told = await club.check(service, check)
+        return told["status"] == "warn" and says(told["output"])
+
+    await until(f"a warning of {service} about {check}", warns)
+
+
+async def told_once(club: Observed, *booking_ids: str) -> None:
+    async def all_have_come() -> bool:
+        return all([await club.mails(booking_id) >= 1 for booking_id in booking_ids])
+
+    await until("the mails", all_have_come)
+    await club.recovers()
+    assert [await club.mails(booking_id) for booking_id in booking_ids] == [1] * len(booking_ids)
+
+
+async def test_kafka_is_down_and_the_club_goes_on(observed: Observed) -> None:
+    club = observed
+    await club.stack.kill("kafka")
+    player, held, free = await life_goes_on(club)
+    await warned(club, "booking", "kafka")
+    await alarmed(club, "CourtsideOutboxWaits", "booking")
+    await club.stack.start_kafka()
+    await pays_and_is_told(club, player, held)
+    await told_once(club, held, free)
+
+
+async def test_polar_is_down_and_courts_are_held_all_the_same(observed: Observed) -> None:
+    club = observed
+    await club.stack.stop("polar")
+    player, held, free = await life_goes_on(club)
+    crowd = [club.player() for _ in range(CROWD)]
+    holds = [(await one.hold(club.slots))[0] for one in crowd]
+    await warned(club, "payments", "polar", lambda said: "down" in said)
+    await alarmed(club, "CourtsideProviderDown", "polar")
+    await until("the mail of who need not pay", lambda: _has_mail(club, free))
+    await club.stack.start_standin("polar")
+    pages = await asyncio.gather(*(one.open_checkout(hold) for one, hold in zip(crowd, holds, strict=True)))
+    assert len(set(pages)) == CROWD
+    await pays_and_is_told(club, player, held)
+    await told_once(club, held, free)
+
+
+async def _has_mail(club: Observed, booking_id: str) -> bool:
+    return await club.mails(booking_id) > 0
+
+
+async def test_resend_is_down_and_its_mails_come_once_it_is_back(observed: Observed) -> None:
+    club = observed
+    await club.stack.stop("resend")
+    player, held, free = await life_goes_on(club)
+    others = [await club.book_free() for _ in range(CROWD)]
+    await warned(club, "notifications", "resend", lambda said: "down" in said)
+    await alarmed(club, "CourtsideProviderDown", "resend")
+    await player.pay(await player.open_checkout(held))
+    await player.await_confirmation(held)
+    await club.stack.start_standin("resend", RESEND_STANDIN_RATE_PER_S="0")
+    await told_once(club, held, free, *others)
+
+
+async def test_payments_is_stopped_and_catches_up(observed: Observed) -> None:
+    club = observed
+    await club.stack.stop("payments")
+    player, held, free = await life_goes_on(club)
+    await alarmed(club, "CourtsideServiceGone", "payments")
+    await alarmed(club, "CourtsideProcessDown", "payments")
+    code, findings = await club.doctor()
+    group = club.stack.installation.topic_prefix + "payments"
+    assert code == 1
+    assert {("fail", "payments", "process"), ("fail", group, "lag")} <= {
+        (one["level"], one["where"], one["check"]) for one in findings
+    }
+    await until("the mail of who need not pay", lambda: _has_mail(club, free))
+    await club.start_again("payments")
+    await pays_and_is_told(club, player, held)
+    await told_once(club, held, free)
+
+
+async def test_notifications_is_stopped_and_catches_up(observed: Observed) -> None:
+    club = observed
+    await club.stack.stop("notifications")
+    player, held, free = await life_goes_on(club)
+    await player.pay(await player.open_checkout(held))
+    await player.await_confirmation(held)
+    await alarmed(club, "CourtsideServiceGone", "notifications")
+    assert (await club.mails(held), await club.mails(free)) == (0, 0)
+    await club.start_again("notifications")
+    await told_once(club, held, free)
+
+
+async def test_an_event_that_nobody_can_read_alarms_until_somebody_decides(observed: Observed) -> None:
+    club, key = observed, str(uuid4())
+    await poison(club, key)
+    await warned(club, "booking", "dead letters", lambda said: said.startswith("1 wait"))
+    await alarmed(club, "CourtsideDeadLetters", "booking")
+    (letter,) = (await answered(club, "list", "-s", "booking", "--key", key, "--json"))["items"]
+    code, _, errors = await desk(club, "discard", letter["id"], "-s", "booking", "--reason", "cut in half")
+    assert code == 0, errors
+    await club.recovers()

@@ -1,0 +1,110 @@
+"""Prometheus and promtool: those of the machine, or Debian's package, unpacked once beside Kafka's jars and never installed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import yaml
+
+from deploy.local.environment import HOST, ROOT, Paths
+from deploy.local.ports import free_port
+
+OBSERVABILITY = ROOT / "deploy" / "observability"
+RULES = OBSERVABILITY / "alerts.yml"
+NAMES = ("prometheus", "promtool")
+
+
+def program(name: str) -> str:
+    """Raises `CalledProcessError` where there is neither the program nor Debian's package."""
+    if found := shutil.which(name):
+        return found
+    folder = Paths.read(os.environ).home / "prometheus"
+    if not (folder / name).exists():
+        _unpack(folder)
+    return str(folder / name)
+
+
+def _unpack(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as place:
+        download = ["apt-get", "download", "prometheus"]
+        if subprocess.run(download, cwd=place, capture_output=True, check=False).returncode:
+            subprocess.run(["apt-get", "update"], capture_output=True, check=True)  # noqa: S607
+            subprocess.run(download, cwd=place, capture_output=True, check=True)
+        (package,) = Path(place).glob("*.deb")
+        subprocess.run(["dpkg-deb", "-x", package, place], check=True)  # noqa: S607
+        for name in NAMES:
+            shutil.move(Path(place) / "usr" / "bin" / name, folder / name)
+
+
+@dataclass(frozen=True)
+class Prometheus:
+    url: str
+    client: httpx.AsyncClient
+
+    async def firing(self) -> set[tuple[str, str]]:
+        """Name of each alert, and whom it is about: a service, a provider, or nobody in particular."""
+        told = (await self.client.get(f"{self.url}/api/v1/alerts")).json()["data"]["alerts"]
+        labels = (alert["labels"] for alert in told if alert["state"] == "firing")
+        return {(one["alertname"], one.get("service") or one.get("provider") or "") for one in labels}
+
+
+@asynccontextmanager
+async def watching(targets: Mapping[str, str], place: Path, *, outbox_seconds: int) -> AsyncIterator[Prometheus]:
+    """A real one over the repository's rules, at once and not after minutes. `targets` are `host:port` by service."""
+    port = free_port()
+    rules = re.sub(r"\n +for: \S+", "", RULES.read_text())
+    assert "oldest_age_seconds) > 60" in rules
+    (place / "alerts.yml").write_text(
+        rules.replace("oldest_age_seconds) > 60", f"oldest_age_seconds) > {outbox_seconds}")
+    )
+    jobs = [
+        {"job_name": service, "static_configs": [{"targets": [target], "labels": {"service": service}}]}
+        for service, target in targets.items()
+    ]
+    told = {"global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}}
+    (place / "prometheus.yml").write_text(json.dumps(told | {"rule_files": ["alerts.yml"], "scrape_configs": jobs}))
+    command = (
+        program("prometheus"),
+        f"--config.file={place / 'prometheus.yml'}",
+        f"--storage.tsdb.path={place / 'data'}",
+        f"--web.listen-address={HOST}:{port}",
+    )
+    with (place / "prometheus.log").open("wb") as output:
+        process = await asyncio.create_subprocess_exec(*command, stdout=output, stderr=output)
+    try:
+        async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
+            await _until_ready(client, f"http://{HOST}:{port}", process)
+            yield Prometheus(f"http://{HOST}:{port}", client)
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def _until_ready(client: httpx.AsyncClient, url: str, process: asyncio.subprocess.Process) -> None:
+    async with asyncio.timeout(60):
+        while True:
+            assert process.returncode is None, "Prometheus ended: see prometheus.log"
+            try:
+                if (await client.get(f"{url}/-/ready")).is_success:
+                    return
+            except httpx.TransportError:
+                pass
+            await asyncio.sleep(0.1)
+
+
+def expressions() -> dict[str, str]:
+    """Of the rules, by alert."""
+    (group,) = yaml.safe_load(RULES.read_text())["groups"]
+    return {rule["alert"]: rule["expr"] for rule in group["rules"]}
