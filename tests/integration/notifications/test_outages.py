@@ -32,8 +32,8 @@ from tests.unit.notifications.builders import a_booking, a_profile
 
 BOOKINGS, PLAYERS = 2_000, 100
 KILL_EVERY_SECONDS = 10.0
-KILLS, MAILS_PER_SECOND = 3, 40
-"""Fifty seconds of work at the least, so that there are processes to kill; with faults, kills and rejoining it is two or three minutes."""
+KILLS, MAILS_PER_SECOND = 3, 50
+"""Forty seconds of work at the least, so that there are processes to kill; with faults, kills and rejoining it is some minutes."""
 SEND = {"method": "POST", "path": "/emails"}
 STORMS: tuple[dict[str, Any], ...] = tuple(
     {"match": SEND, "action": "refuse", "name": "rate_limit_exceeded", "retry_after_s": 1, "skip": skip, "times": 40}
