@@ -103,21 +103,26 @@ async def _page(
 
     try:
         told = await paced(once)
-    except NotUnderstood:
-        found = _one_by_one(polar.body(), model, named)
+    except NotUnderstood as error:
+        found = _one_by_one(polar, model, named, error)
     else:
         found = Listed(list(told.items), told.pagination.max_page)
     new = [one for one in found.items if _is_new(getattr(one, "created_at"), since)]  # noqa: B009 - each kind has one
     return Listed(new, found.last_page, len(new) == len(found.items), found.unreadable)
 
 
-def _one_by_one(body: Any, model: type[T], named: str) -> Listed[T]:
-    found = Listed[T]([], body["pagination"]["max_page"])
-    for one in body["items"]:
-        try:
-            found.items.append(deserialize(one, model))
-        except PolarDeserializationError:
-            found.unreadable.append(str(one[named]))
+def _one_by_one(polar: Polar, model: type[T], named: str, error: NotUnderstood) -> Listed[T]:
+    """Raises `error` when it is no list at all."""
+    try:
+        body = polar.body()
+        found = Listed[T]([], body["pagination"]["max_page"])
+        for one in body["items"]:
+            try:
+                found.items.append(deserialize(one, model))
+            except PolarDeserializationError:
+                found.unreadable.append(str(one[named]))
+    except (ValueError, KeyError, TypeError):
+        raise error from None
     return found
 
 

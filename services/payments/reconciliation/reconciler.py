@@ -105,7 +105,7 @@ class Reconciler:
         for part in parts:
             try:
                 await part(found, since)
-            except Failure as error:
+            except (Failure, ValueError) as error:
                 found.failures.append(error)
 
     async def _compare_orders(self, found: Findings, since: datetime | None) -> None:
