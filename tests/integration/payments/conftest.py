@@ -44,11 +44,20 @@ async def empty_settings(new_database: NewDatabase, standin: RunningPolar) -> Pa
 
 
 @pytest.fixture(scope="module")
-async def exchange(new_database: NewDatabase, payments: Payments) -> AsyncIterator[Exchange]:
-    url = await new_database("booking")
+async def exchange(new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Exchange]:
+    """With books and a Polar of its own, whose clock may be moved: a comparison sees all there is, and nothing of other tests."""
+    folder = tmp_path_factory.mktemp("exchange")
+    ensure_keys(folder)
+    standin = RunningPolar(folder)
+    standin.program.start()
+    settings = settings_for(await new_database("payments"), standin, jwks_file=folder / "jwks.json")
+    await asyncio.to_thread(upgrade, settings)
+    payments, url = await Payments.start(settings, standin), await new_database("booking")
     await migrate(url)
     async with Office.open(url) as office, Exchange.open(office, payments) as exchange:
         yield exchange
+    await payments.stop()
+    standin.program.stop()
 
 
 @pytest.fixture(scope="session")

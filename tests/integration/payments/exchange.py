@@ -307,7 +307,7 @@ class Exchange:
             assert ledger["balance_minor"] == owed, (await self.status(visit), ledger)
             owed_minor, balance_minor = owed_minor + owed, balance_minor + ledger["balance_minor"]
         assert balance_minor == owed_minor
-        assert self.dead_letters() == []
+        assert not self.dead_letters(), self.dead_letters()
 
 
 def kept(entries: list[dict[str, Any]]) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,8 +9,6 @@ from uuid import uuid4
 
 import pytest
 
-from deploy.local.keys import ensure_keys
-from services.chassis.migrations import upgrade
 from services.payments.actions import Polar
 from services.payments.checkouts import actions as checkouts
 from services.payments.checkouts import mutations
@@ -21,29 +18,10 @@ from services.payments.reconciliation import actions
 from services.payments.reconciliation.domain import OVERDUE, PATIENCE
 from services.payments.reconciliation.mutations import begin
 from services.payments.reconciliation.reconciler import DIFFERENCES, Reconciler
-from tests.integration.booking.in_process import Office, migrate
-from tests.integration.payments.builders import PRODUCT, Payments, RunningPolar, settings_for
-from tests.integration.payments.conftest import NewDatabase
+from tests.integration.payments.builders import PRODUCT
 from tests.integration.payments.exchange import Exchange, Visit
 
 A_YEAR = timedelta(days=365)
-
-
-@pytest.fixture(scope="module")
-async def exchange(new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Exchange]:
-    """With books and a Polar of its own, whose clock may be moved: a comparison sees all there is."""
-    folder = tmp_path_factory.mktemp("reconciler")
-    ensure_keys(folder)
-    standin = RunningPolar(folder)
-    standin.program.start()
-    settings = settings_for(await new_database("payments"), standin, jwks_file=folder / "jwks.json")
-    await asyncio.to_thread(upgrade, settings)
-    payments, url = await Payments.start(settings, standin), await new_database("booking")
-    await migrate(url)
-    async with Office.open(url) as office, Exchange.open(office, payments) as exchange:
-        yield exchange
-    await payments.stop()
-    standin.program.stop()
 
 
 async def test_a_booking_whose_webhooks_were_lost_for_two_hours_is_confirmed_by_polling(exchange: Exchange) -> None:
