@@ -7,7 +7,7 @@ REQUIREMENTS := booking payments notifications standins dev
 SERVICES := booking payments notifications
 # Two files of tests at once, each on servers of its own: most of them wait more than they compute. `make test WORKERS=0` runs one by one.
 WORKERS ?= 2
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 AUDIT = $(BIN)/uv run --quiet --no-project --isolated --python $(BIN)/python --with-requirements requirements/audit.txt
 
 .PHONY: help up down reset demo test test-slow test-unit test-containers test-compose lint types fmt logs lock audit sbom
