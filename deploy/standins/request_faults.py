@@ -4,6 +4,7 @@
 """
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -39,8 +40,9 @@ class RequestFault(Occasion):
     match: Match = Match()
     action: str
 
+    @abstractmethod
     async def strike(self, line: Line) -> None:
-        raise NotImplementedError
+        """What the client gets, and whether the request was carried out before."""
 
 
 class ResetBefore(RequestFault):

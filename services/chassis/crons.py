@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -36,7 +37,7 @@ DONE = Counter("courtside_cron_rows_total", "What jobs of the clock have worked 
 
 
 @dataclass(frozen=True)
-class Periodic:
+class Periodic(ABC):
     """Something that is to be done every so often, by one worker each time."""
 
     name: str
@@ -52,9 +53,9 @@ class Periodic:
             pause = self.every.total_seconds() * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
             await happens(stopping, pause)
 
+    @abstractmethod
     async def fire(self, unit_of_work: UnitOfWorkFactory) -> int:
         """Everything that is due, if it is this job's time and no other worker was faster. How many rows were done."""
-        raise NotImplementedError
 
     async def _claim(self, work: UnitOfWork) -> bool:
         mark = insert(crons).values(name=self.name, fired_at=work.now)

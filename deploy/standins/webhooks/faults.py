@@ -4,6 +4,7 @@ import dataclasses
 import json
 import random
 import uuid
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -45,9 +46,9 @@ class WebhookFault(Occasion):
 
 
 class FaultOfEvent(WebhookFault):
+    @abstractmethod
     def spoilt(self, event: NewEvent) -> list[NewEvent]:
         """What is written in its place."""
-        raise NotImplementedError
 
 
 class Drop(FaultOfEvent):
