@@ -11,7 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.chassis.auth import Caller
 from services.chassis.idempotency import Answer, IdempotencyKey, KeyHeader, once
 from services.chassis.service import Chassis
+from services.chassis.staff import Rights, rights_of
 from services.chassis.unit_of_work import UnitOfWork
+from services.notifications.recipients.queries import workplaces
 
 
 class BecauseIn(BaseModel):
@@ -31,6 +33,15 @@ def _chassis(request: Request) -> Chassis:
 
 
 ChassisOf = Annotated[Chassis, Depends(_chassis)]
+
+
+async def _rights(caller: Caller, chassis: ChassisOf) -> Rights:
+    async with chassis.database.sessions() as session:
+        return await rights_of(session, caller, workplaces)
+
+
+RightsOf = Annotated[Rights, Depends(_rights)]
+"""Raises `StaffOnly` for everybody else."""
 
 
 class Changer:

@@ -8,8 +8,9 @@ from fastapi import Depends, Request
 
 from services.chassis.auth import Caller
 from services.chassis.service import Chassis
+from services.chassis.staff import Rights, rights_of
 from services.payments.actions import Polar
-from services.payments.rights import Rights, rights_of
+from services.payments.profiles.queries import workplaces
 
 
 def _chassis(request: Request) -> Chassis:
@@ -26,7 +27,7 @@ PolarOf = Annotated[Polar, Depends(_polar)]
 
 async def _rights(caller: Caller, chassis: ChassisOf) -> Rights:
     async with chassis.database.sessions() as session:
-        return await rights_of(session, caller)
+        return await rights_of(session, caller, workplaces)
 
 
 RightsOf = Annotated[Rights, Depends(_rights)]

@@ -10,14 +10,14 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from services.chassis import cursors, limits, problems
 from services.chassis.cursors import LINKED, CursorNotValid
 from services.chassis.idempotency import Answer, IdempotencyKeyReused
+from services.chassis.staff import StaffOnly
 from services.chassis.unit_of_work import UnitOfWork
-from services.notifications.dependencies import BecauseIn, ChangerOf, ChassisOf
+from services.notifications.dependencies import BecauseIn, ChangerOf, ChassisOf, RightsOf
 from services.notifications.emails import copying, queries
 from services.notifications.emails.copying import REFUSALS, EmailNotFound
 from services.notifications.emails.listing import EmailFilters
 from services.notifications.emails.representation import EmailDetailOut, EmailOut, EmailsOut, represent, represent_whole
 from services.notifications.emails.tables import Email
-from services.notifications.recipients.rights import RightsOf, StaffOnly
 
 router = APIRouter(
     prefix="/v1/emails",

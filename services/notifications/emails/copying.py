@@ -7,13 +7,13 @@ from uuid import UUID
 from sqlalchemy import func, select
 
 from services.chassis import problems
+from services.chassis.staff import Rights
 from services.chassis.unit_of_work import UnitOfWork
 from services.notifications.bookings.queries import hold_news
 from services.notifications.emails import queries
 from services.notifications.emails.domain import State, Story
 from services.notifications.emails.tables import Email
 from services.notifications.emails.writing import AddressNotUsable, Copy, Letterhead, write
-from services.notifications.recipients.rights import Rights
 
 
 class EmailNotFound(problems.NotFound):

@@ -11,9 +11,9 @@ from sqlalchemy import ColumnElement, and_, tuple_
 
 from services.chassis import cursors
 from services.chassis.instants import Instant
+from services.chassis.staff import Rights
 from services.notifications.emails.domain import Kind, State
 from services.notifications.emails.tables import Email
-from services.notifications.recipients.rights import Rights
 
 BY_CREATION = TypeAdapter(tuple[Instant, UUID])
 """The sort key: `(created_at, id)`, the newest first."""

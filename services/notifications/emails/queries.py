@@ -7,10 +7,10 @@ from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.chassis import cursors
+from services.chassis.staff import Rights
 from services.notifications.emails.domain import INVITING, State
 from services.notifications.emails.listing import PLACE, EmailFilters
 from services.notifications.emails.tables import Email
-from services.notifications.recipients.rights import Rights
 
 NEVER_OUT = (State.SUPERSEDED, State.EXPIRED, State.DROPPED, State.SUPPRESSED)
 

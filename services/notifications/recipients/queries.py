@@ -36,7 +36,7 @@ async def recipient(session: AsyncSession, user_id: UUID) -> Recipient | None:
     return Recipient(row.email, row.name, row.locale)
 
 
-async def venues_of(session: AsyncSession, user_id: UUID) -> frozenset[UUID]:
+async def workplaces(session: AsyncSession, user_id: UUID) -> frozenset[UUID]:
     """Where this user is staff, as their profile told last; nowhere once they are erased."""
     row = await session.get(RecipientRow, user_id)
     return frozenset(row.staff_of if row else ())

@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.chassis import cursors, limits, problems
 from services.chassis.cursors import LINKED, CursorNotValid
 from services.chassis.idempotency import Answer, IdempotencyKeyReused
+from services.chassis.staff import StaffOnly
 from services.chassis.unit_of_work import UnitOfWork
-from services.notifications.dependencies import BecauseIn, ChangerOf, ChassisOf
-from services.notifications.recipients.rights import RightsOf, StaffOnly
+from services.notifications.dependencies import BecauseIn, ChangerOf, ChassisOf, RightsOf
 from services.notifications.suppressions import mutations, queries
 from services.notifications.suppressions.domain import Cause, SuppressionLifted, SuppressionNotFound
 from services.notifications.suppressions.queries import SuppressionFilters

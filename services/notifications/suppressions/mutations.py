@@ -8,8 +8,8 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from uuid_utils.compat import uuid7
 
+from services.chassis.staff import Rights
 from services.chassis.unit_of_work import UnitOfWork
-from services.notifications.recipients.rights import Rights
 from services.notifications.suppressions.domain import Cause, SuppressionLifted, SuppressionNotFound, normal
 from services.notifications.suppressions.tables import SuppressionRow
 

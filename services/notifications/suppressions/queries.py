@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.chassis import cursors
 from services.chassis.instants import Instant
-from services.notifications.recipients.rights import Rights
+from services.chassis.staff import Rights
 from services.notifications.suppressions.domain import normal
 from services.notifications.suppressions.tables import SuppressionRow
 

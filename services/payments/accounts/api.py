@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from services.chassis import limits, problems
 from services.chassis.idempotency import Answer, IdempotencyKey, IdempotencyKeyReused, KeyHeader, once
+from services.chassis.staff import StaffOnly
 from services.chassis.unit_of_work import UnitOfWork
 from services.payments.accounts import mutations, queries
 from services.payments.accounts import representation as shown
@@ -16,7 +17,6 @@ from services.payments.accounts.domain import PaymentNotFound
 from services.payments.dependencies import ChassisOf, RightsOf
 from services.payments.history.queries import of
 from services.payments.refunds.domain import NothingToRefund, RefundExceedsPayment, SayWhichOrder
-from services.payments.rights import StaffOnly
 
 router = APIRouter(
     prefix="/v1/payments",

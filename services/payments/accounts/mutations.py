@@ -2,13 +2,13 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from services.chassis.staff import Rights
 from services.chassis.unit_of_work import UnitOfWork
 from services.payments.accounts import queries
 from services.payments.checkouts.queries import locked
 from services.payments.refunds.domain import Debt, NothingToRefund
 from services.payments.refunds.mutations import request
 from services.payments.refunds.tables import Refund
-from services.payments.rights import Rights
 
 
 async def refund(

@@ -5,23 +5,23 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.chassis.staff import Rights
 from services.payments.accounts.domain import Account, PaymentNotFound
 from services.payments.checkouts import queries as checkouts
 from services.payments.checkouts.tables import PaymentAttempt
 from services.payments.orders.queries import recorded_of
 from services.payments.quarantine.queries import doubted_of
 from services.payments.refunds.queries import of_attempts
-from services.payments.rights import Rights
 
 
 async def of_booking(session: AsyncSession, booking_id: UUID, rights: Rights) -> list[Account]:
     """The oldest first."""
-    return await _accounts(session, await checkouts.attempts_of(session, booking_id, rights.covers))
+    return await _accounts(session, await checkouts.attempts_of(session, booking_id, rights.cover))
 
 
 async def one(session: AsyncSession, payment_id: UUID, rights: Rights) -> Account:
     """Raises `PaymentNotFound`, also for another venue's."""
-    attempt = await checkouts.attempt(session, payment_id, rights.covers)
+    attempt = await checkouts.attempt(session, payment_id, rights.cover)
     if attempt is None:
         raise PaymentNotFound("There is no such payment.", payment_id=str(payment_id))
     [account] = await _accounts(session, [attempt])
