@@ -21,7 +21,7 @@ async def look(settings: BrokerSettings) -> list[Finding]:
     try:
         drift = [topic_finding(sorted({change.topic for change in await provisioning.plan(settings)}))]
         async with observing(settings, "courtside-doctor") as observer:
-            return drift + [finding for group in _groups() for finding in await _group(observer, settings, group)]
+            return drift + [finding for group in groups_of_all() for finding in await _group(observer, settings, group)]
     except (KafkaError, OSError, Trouble) as error:
         return [Finding("fail", "broker", "kafka", f"{settings.kafka_bootstrap}: {type(error).__name__}")]
 
@@ -47,11 +47,10 @@ def lag_findings(group: str, standings: Iterable[Standing], *, waits: bool) -> I
         yield Finding("ok", group, "lag", f"{behind} records behind")
 
 
-def _groups() -> Iterator[tuple[str, tuple[str, ...] | None]]:
+def groups_of_all() -> Iterator[tuple[str, tuple[str, ...] | None]]:
     """Name and topics of each, without prefix; `None`: those that it has ever read."""
     for service in SERVICES:
-        yield service, None
-        yield f"{service}.projections", None
+        yield from ((service + apart, None) for apart in ("", ".projections", ".paced"))
         for topic in (*(retry_topic(service, tier.name) for tier in LADDER), dead_letter_topic(service)):
             yield topic.name, (topic.name,)
 

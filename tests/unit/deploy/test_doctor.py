@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from aiokafka import TopicPartition
 
-from deploy.doctor.broker import lag_findings, topic_finding
+from deploy.doctor.broker import groups_of_all, lag_findings, topic_finding
 from deploy.doctor.findings import REMEDIES, Finding
 from deploy.doctor.processes import read
 from services.chassis.lag import Standing
@@ -82,3 +82,12 @@ def test_all_that_is_not_well_has_a_remedy() -> None:
     assert all(Finding("warn", "booking", check, "").todo for check in REMEDIES)
     assert Finding("warn", "booking", "what nobody knew yet", "").todo == "see docs/operations.md"
     assert Finding("ok", "booking", "outbox", "").todo == ""
+
+
+def test_every_group_of_a_service_is_looked_at() -> None:
+    assert {name for name, _ in groups_of_all()} >= {
+        "booking",
+        "payments.projections",
+        "notifications.paced",
+        "notifications.dlt",
+    }
