@@ -18,7 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from deploy.local.environment import HOST
-from deploy.local.ports import free_port
+from tests.ports import free_port
 
 
 @dataclass(frozen=True)

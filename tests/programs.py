@@ -1,7 +1,6 @@
 """Starting a program of the repository as a child process, on a free port, and ending it: kindly or not."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -12,13 +11,6 @@ import httpx
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 LOOK_EVERY_S = 0.02
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def wait_until(condition: Callable[[], bool], what: str, within_s: float = 60) -> None:

@@ -18,7 +18,7 @@ import httpx
 import yaml
 
 from deploy.local.environment import HOST, ROOT, Paths
-from deploy.local.ports import free_port
+from tests.ports import free_port
 
 OBSERVABILITY = ROOT / "deploy" / "observability"
 RULES = OBSERVABILITY / "alerts.yml"

@@ -27,7 +27,6 @@ from deploy.local import jars
 from deploy.local.environment import HOST, SERVICES, Installation, Paths, Ports, environment
 from deploy.local.kafka import Kafka
 from deploy.local.keys import ensure_keys
-from deploy.local.ports import free_port
 from deploy.local.postgres import DURABLE, Postgres
 from deploy.local.processes import Job, Part, Processes
 from deploy.local.stack import INFRASTRUCTURE, Programs, courtside, ready_url
@@ -36,6 +35,7 @@ from deploy.topics.provisioning import provision
 from tests import container_servers
 from tests.child_servers import ChildServers, held
 from tests.container_servers import ContainerServers
+from tests.ports import free_port
 
 QUICK = DURABLE | {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "128MB"}
 """Nothing is lost when the server is killed, only when the machine is."""
@@ -197,10 +197,7 @@ class TestStack:
 
 
 def _free_ports() -> Ports:
-    ports: set[int] = set()
-    while len(ports) < len(Ports.__slots__):
-        ports.add(free_port())
-    return Ports(*ports)
+    return Ports(*(free_port() for _ in Ports.__slots__))
 
 
 def _servers(home: Path, run: Path, processes: Processes) -> Servers:

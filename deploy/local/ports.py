@@ -13,7 +13,7 @@ import psutil
 from deploy.local.environment import HOST, port_variable
 from deploy.local.errors import WrongEnvironment
 
-BELOW_OUTGOING = range(20_000, 32_000)
+BELOW_OUTGOING = range(20_000, 24_000)
 """Where free ports are looked for: below the range that systems hand to outgoing connections, which could take one at any moment."""
 
 ANSWER_SECONDS = 2

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from deploy.local.environment import HOST, ROOT
-from deploy.local.ports import free_port
+from tests.ports import free_port
 
 PORTS = ("GATEWAY", "BOOKING", "PAYMENTS", "NOTIFICATIONS", "POLAR", "RESEND", "KAFKA", "KAFKA_2", "KAFKA_3", "TLS")
 

@@ -12,7 +12,8 @@ from polar.v2026_10.outputs import Checkout, Order
 from polar.v2026_10.webhooks import validate_event
 
 from tests.contract.webhook_receiver import Delivery
-from tests.programs import Program, free_port
+from tests.ports import free_port
+from tests.programs import Program
 
 MODULE = "deploy.standins.polar"
 TOKEN = "polar_oat_contract"

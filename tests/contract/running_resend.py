@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import resend
 
-from tests.programs import Program, free_port
+from tests.ports import free_port
+from tests.programs import Program
 
 MODULE = "deploy.standins.resend"
 KEY = "re_contract"

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 
-from tests.programs import free_port
+from tests.ports import free_port
 
 
 @dataclass

@@ -23,7 +23,7 @@ from deploy.player import Player, Urls, free_slots
 from services.booking.venues.seed import VENUE_ID
 from tests.e2e.conftest import NO_PACE, System, finished, running
 from tests.e2e.groups import administering, caught_up, groups_of
-from tests.programs import free_port
+from tests.ports import free_port
 from tests.stack import QUICK, TestStack
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(500)]

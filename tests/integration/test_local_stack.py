@@ -26,12 +26,13 @@ from deploy.local.environment import HOST, ROOT, Installation, Paths, Ports, env
 from deploy.local.errors import PartFailed, WrongEnvironment
 from deploy.local.keys import ensure_keys
 from deploy.local.logs import Tail, last_lines
-from deploy.local.ports import free_port, refuse_used_port
+from deploy.local.ports import refuse_used_port
 from deploy.local.processes import Part, Processes
 from deploy.local.progress import Steps
 from deploy.local.stack import Programs, Stack, stop
 from deploy.local.start_times import start_time
 from deploy.local.system_user import remove_place
+from tests.ports import free_port
 
 pytestmark = pytest.mark.slow
 

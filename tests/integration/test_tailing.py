@@ -20,7 +20,7 @@ from courtside_contracts.examples import envelope, example
 from courtside_contracts.payment import PaymentSucceeded
 from courtside_contracts.topics import BOOKING_EVENTS, PAYMENT_EVENTS
 from deploy.local.environment import HOST
-from deploy.local.ports import free_port
+from tests.ports import free_port
 from tests.stack import TestStack
 
 pytestmark = pytest.mark.slow

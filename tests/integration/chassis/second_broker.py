@@ -13,7 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from deploy.local.environment import HOST
 from deploy.local.kafka import Kafka
 from deploy.local.processes import Job
-from tests.programs import free_port
+from tests.ports import free_port
 from tests.stack import TestStack
 
 NAME = "second-kafka"

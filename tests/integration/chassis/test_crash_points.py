@@ -25,7 +25,8 @@ from tests.integration.booking.test_killed_holds import POINTS_OF_A_HOLD
 from tests.integration.chassis.conftest import GIVE_UP_SECONDS, Bench, Noted, reader, until
 from tests.integration.chassis.crashing import Asked, AskedToCall
 from tests.integration.payments.test_storms import POINTS_OF_A_PAYMENT
-from tests.programs import REPOSITORY, free_port
+from tests.ports import free_port
+from tests.programs import REPOSITORY
 
 POINTS = (
     "attempt.begun",

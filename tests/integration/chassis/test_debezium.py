@@ -29,7 +29,8 @@ from tests.integration.chassis.conftest import Bench, Noted, reader, until
 from tests.integration.chassis.test_relay import relaying, waiting
 from tests.integration.chassis.test_relay_processes import silent_broker
 from tests.integration.chassis.test_relay_processes import watching as owner
-from tests.programs import REPOSITORY, free_port
+from tests.ports import free_port
+from tests.programs import REPOSITORY
 from tests.stack import TestStack
 
 DEBEZIUM = REPOSITORY / "deploy" / "debezium"

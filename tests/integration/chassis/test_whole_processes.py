@@ -19,7 +19,8 @@ from aiokafka import TopicPartition
 
 from tests.integration.chassis.conftest import GIVE_UP_SECONDS, Bench, Called, Known, Noted, until
 from tests.integration.chassis.steered import Signs
-from tests.programs import REPOSITORY, free_port
+from tests.ports import free_port
+from tests.programs import REPOSITORY
 
 pytestmark = pytest.mark.slow
 

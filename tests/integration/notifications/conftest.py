@@ -20,7 +20,8 @@ from tests.integration.notifications.desk import Desk, opened
 from tests.integration.notifications.mailer import Place
 from tests.integration.notifications.provider import KEY, NEXT_WEBHOOK_SECRET, WEBHOOK_SECRET, Outbox
 from tests.integration.notifications.worker import Worker
-from tests.programs import Program, free_port
+from tests.ports import free_port
+from tests.programs import Program
 from tests.stack import TestStack
 
 

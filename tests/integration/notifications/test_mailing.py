@@ -28,7 +28,7 @@ from tests.integration.notifications.conftest import standin
 from tests.integration.notifications.provider import KEY, Killed, KilledAfterAccept, Outbox
 from tests.integration.notifications.test_reports import report
 from tests.integration.notifications.worker import Worker, record
-from tests.programs import free_port
+from tests.ports import free_port
 from tests.unit.notifications.builders import a_booking, a_profile
 
 

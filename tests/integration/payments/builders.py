@@ -37,7 +37,8 @@ from services.payments.profiles.mutations import keep_profile
 from services.payments.settings import PaymentsSettings
 from services.payments.webhooks.consumers import look_where_told
 from services.payments.webhooks.domain import WEBHOOK_MAX_BYTES, PolarWebhook
-from tests.programs import Program, free_port
+from tests.ports import free_port
+from tests.programs import Program
 
 TOKEN = "polar_oat_integration"
 PRODUCT = UUID("7f1d3c5e-0b1a-4c53-9a55-c0a275bdc001")

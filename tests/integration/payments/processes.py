@@ -27,7 +27,8 @@ from courtside_contracts.topics import LADDER, PAYMENT_EVENTS, retry_topic
 from deploy.local.keys import ensure_keys
 from services.chassis.migrations import upgrade
 from tests.integration.payments.builders import NEXT_SECRET, PRODUCT, SECRET, TOKEN, RunningPolar, settings_for
-from tests.programs import REPOSITORY, Program, free_port
+from tests.ports import free_port
+from tests.programs import REPOSITORY, Program
 
 WITHIN_SECONDS = 60
 PATIENTLY_SECONDS = 240

@@ -14,7 +14,6 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from courtside_contracts.envelope import Envelope, Event
 from courtside_contracts.topics import SERVICES
 from deploy.local.environment import HOST
-from deploy.local.ports import free_port
 from deploy.local.processes import Part
 from deploy.player import Urls
 from deploy.topics import acls
@@ -22,6 +21,7 @@ from deploy.topics.provisioning import provision
 from services.chassis.kafka import client
 from tests.integration.chassis.conftest import until
 from tests.integration.topics.secured import OPERATOR, PREFIX, Security
+from tests.ports import free_port
 from tests.stack import TestStack
 from tests.unit.notifications.builders import MONDAY_NOON
 

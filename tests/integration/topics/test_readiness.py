@@ -13,7 +13,6 @@ from pydantic import SecretStr
 
 from courtside_contracts.topics import PAYMENT_EVENTS
 from deploy.local.environment import HOST
-from deploy.local.ports import free_port
 from deploy.local.processes import Part
 from deploy.topics.provisioning import provision
 from services.booking.settings import BookingSettings
@@ -22,6 +21,7 @@ from services.chassis.topics import used_by
 from services.chassis.topics_watch import TopicsWatch, WrongTopics
 from tests.integration.chassis.conftest import until
 from tests.integration.topics.conftest import Installation
+from tests.ports import free_port
 from tests.stack import TestStack
 
 pytestmark = pytest.mark.slow
