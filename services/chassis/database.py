@@ -27,6 +27,8 @@ CHASSIS = MetaData(naming_convention=NAMING)
 
 ACQUIRE_SECONDS = 5.0
 """How long a request waits for a connection of a busy pool before it answers 503."""
+BURST = 10
+"""Connections that the engine opens beyond its pool for as long as they are in use."""
 TIMEOUTS: dict[str, Any] = {"timeout": 5.0, "command_timeout": 10.0}
 """Of connecting, and of one statement: our own end, for a database that falls silent and so cannot time anything out."""
 
@@ -42,34 +44,31 @@ class Database:
     engine: AsyncEngine
     sessions: async_sessionmaker[AsyncSession]
     pool: asyncpg.Pool[asyncpg.Record]
+    health: AsyncEngine
+    """One connection, which no request takes: a process that has its hands full can still say that it is well."""
 
     @classmethod
     async def open(cls, settings: Settings) -> Self:
         """Connections are made when they are first needed, so a process starts while its database is away."""
-        application = {"application_name": settings.service}
-        engine = create_async_engine(
-            settings.sqlalchemy_url(),
-            pool_size=settings.database_pool_size,
-            pool_pre_ping=True,
-            pool_timeout=ACQUIRE_SECONDS,
-            hide_parameters=True,  # an error is logged and becomes a header: no names and addresses in it
-            connect_args={"server_settings": SERVER_SETTINGS | application, **TIMEOUTS},
-        )
+        engine = _engine(settings, settings.database_pool_size, BURST)
+        health = _engine(settings, 1, 0)
         pool = asyncpg.create_pool(
             settings.database_url.get_secret_value(),
             min_size=0,
             max_size=settings.database_pool_size,
-            server_settings=SERVER_SETTINGS | application,
+            server_settings=_server_settings(settings),
             **TIMEOUTS,
             connection_class=StatelessConnection,
         )
         await pool
-        return cls(engine, async_sessionmaker(engine, expire_on_commit=False), pool)
+        return cls(engine, async_sessionmaker(engine, expire_on_commit=False), pool, health)
 
     async def fetch(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
         """Rows of one statement that is a transaction of its own: one round trip. Raises `NoDatabase`."""
         try:
-            return await self.pool.fetch(statement, *arguments)
+            async with self.pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+                rows: list[asyncpg.Record] = await connection.fetch(statement, *arguments)
+                return rows
         except UNREACHABLE as error:
             raise NoDatabase(type(error).__name__) from error
 
@@ -82,11 +81,28 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+        await self.health.dispose()
         self.pool.terminate()
 
 
+def _engine(settings: Settings, size: int, burst: int) -> AsyncEngine:
+    return create_async_engine(
+        settings.sqlalchemy_url(),
+        pool_size=size,
+        max_overflow=burst,
+        pool_pre_ping=True,
+        pool_timeout=ACQUIRE_SECONDS,
+        hide_parameters=True,  # an error is logged and becomes a header: no names and addresses in it
+        connect_args={"server_settings": _server_settings(settings), **TIMEOUTS},
+    )
+
+
+def _server_settings(settings: Settings) -> dict[str, str]:
+    return SERVER_SETTINGS | {"application_name": settings.service}
+
+
 class NoDatabase(Exception):
-    """The database cannot be reached, or lets nobody in: nothing was done, and the same will do later."""
+    """The database cannot be reached, lets nobody in, or was lost before it answered: the same will do later."""
 
 
 UNREACHABLE = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, SQLAlchemyTimeoutError)

@@ -74,7 +74,7 @@ class Check:
 
 def database_check(database: Database) -> Check:
     async def probe() -> str:
-        async with database.engine.connect() as connection:
+        async with database.health.connect() as connection:
             await connection.execute(text("SELECT 1"))
         return "answers"
 
@@ -93,7 +93,7 @@ def kafka_check(bootstrap: str) -> Check:
 
 def outbox_check(database: Database) -> Check:
     async def probe() -> str:
-        async with database.engine.connect() as connection:
+        async with database.health.connect() as connection:
             found = text("SELECT extract(epoch FROM clock_timestamp() - created_at) FROM outbox ORDER BY seq LIMIT 1")
             age = float((await connection.execute(found)).scalar() or 0)
         if age > OUTBOX_AGE_WARN_SECONDS:
@@ -134,7 +134,7 @@ def clock_check(clock: DatabaseClock) -> Check:
 
 def letters_check(database: Database) -> Check:
     async def probe() -> str:
-        async with database.engine.connect() as connection:
+        async with database.health.connect() as connection:
             count = text("SELECT count(*) FROM (SELECT FROM dead_letters WHERE state = 'open' LIMIT 1000) AS open")
             found = int((await connection.execute(count)).scalar() or 0)
         if found:
@@ -149,7 +149,7 @@ def migrations_check(database: Database, settings: Settings) -> Check:
 
     async def probe() -> str:
         behind = await asyncio.to_thread(migrations.revisions, settings.service)
-        async with database.engine.connect() as connection:
+        async with database.health.connect() as connection:
             found = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one()
         if found in behind[1:]:
             raise NotMigrated(

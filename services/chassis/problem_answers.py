@@ -98,7 +98,9 @@ def _allowed(request: Request) -> str:
 async def _on_failure(_: Request, error: Exception) -> JSONResponse:
     if is_database_away(error) or isinstance(error, OSError):
         log.warning("database away", error=type(error).__name__)
-        return respond(DatabaseAway("The database does not answer. Nothing was changed; try again."))
+        return respond(
+            DatabaseAway("The database does not answer. Try again, with the same Idempotency-Key if there was one.")
+        )
     if is_busy(error):
         log.warning("database busy", error=type(error).__name__)
         return respond(DatabaseBusy("Others are changing the same thing. Nothing was changed; try again."))

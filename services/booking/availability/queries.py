@@ -47,7 +47,7 @@ async def look(database: Database, question: Question, now: datetime) -> Sheet:
     """What stands on the courts in the days that are asked for. One statement, whatever the number of courts and days."""
     window, courts = question.window(now), [court.id for court in question.courts]
     from_, until = (datetime.fromtimestamp(cell * CELL_SECONDS, UTC) for cell in (window.start, window.stop))
-    rows = await database.pool.fetch(OCCUPIED, courts, from_, until, now) if window else []
+    rows = await database.fetch(OCCUPIED, courts, from_, until, now) if window else []
     return Sheet(question, question.limits(now), tuple(Occupied(*row) for row in rows))
 
 

@@ -45,8 +45,7 @@ class KnownUsers:
             self._seen.popitem(last=False)
 
     async def _save(self, principal: Principal) -> None:
-        async with self._unit_of_work() as work:
-            await save(work, principal)
+        await self._unit_of_work.run(lambda work: save(work, principal))
 
 
 async def save(work: UnitOfWork, principal: Principal) -> None:

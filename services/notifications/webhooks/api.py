@@ -20,9 +20,8 @@ router = APIRouter(tags=["webhooks"])
 )
 async def receive_resend_webhook(request: Request) -> Response:
     """Take in a report of Resend, signed by Svix. 202 as soon as it is stored, duplicates and unknown types too."""
-    body = await request.body()
+    body, webhook_id = await request.body(), request.headers.get("svix-id", "")
     verify(body, request.headers, request.app.state.resend_webhook_secrets)
     chassis: Chassis = request.app.state.chassis
-    async with chassis.unit_of_work() as work:
-        await mutations.store(work, request.headers["svix-id"], body)
+    await chassis.unit_of_work.run(lambda work: mutations.store(work, webhook_id, body))
     return Response(status_code=202)

@@ -15,10 +15,9 @@ router = APIRouter(tags=["webhooks"])
 @router.post("/webhooks/polar", status_code=202, response_class=Response)
 async def receive_polar_webhook(request: Request) -> Response:
     """Take in an event of Polar, signed as in Standard Webhooks. 202 as soon as it is stored, duplicates and unknown types too."""
-    body = await request.body()
+    body, webhook_id = await request.body(), request.headers.get("webhook-id", "")
     verify(body, request.headers, request.app.state.polar_webhook_secrets)
     chassis: Chassis = request.app.state.chassis
     with continuing(trace_of(body), "polar webhook"):
-        async with chassis.unit_of_work() as work:
-            await mutations.store(work, request.headers["webhook-id"], body)
+        await chassis.unit_of_work.run(lambda work: mutations.store(work, webhook_id, body))
     return Response(status_code=202)

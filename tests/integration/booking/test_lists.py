@@ -200,7 +200,7 @@ async def listening(club: Club) -> AsyncIterator[tuple[httpx.AsyncClient, list[s
     async with asyncpg.create_pool(
         club.database_url, min_size=0, init=listen, connection_class=StatelessConnection
     ) as pool:
-        database, clock = Database(engine, async_sessionmaker(engine), pool), DatabaseClock()
+        database, clock = Database(engine, async_sessionmaker(engine), pool, engine), DatabaseClock()
         unit_of_work = UnitOfWorkFactory(database, clock, lambda: None)
         state = {
             "chassis": Chassis(settings, database, clock, unit_of_work, Doorbell(club.database_url)),
