@@ -23,7 +23,8 @@ log = structlog.get_logger()
 
 REFRESH_SECONDS = 30.0
 """A quartz drifts by up to 50 ppm: 1.5 ms in this time."""
-
+AGAIN_SECONDS = 1.0
+"""After a look in vain: until the first one that is not, there is only this host's clock, and that may be wrong."""
 
 LOOKS = 5
 """The quickest of them counts: the middle of its round trip is the least wrong, on a busy machine too. The first one also pays for BEGIN
@@ -58,7 +59,7 @@ class DatabaseClock:
 
     @property
     def skew_seconds(self) -> float:
-        """By how much this host's clock is ahead. Tokens and retry tiers are judged by it, everything else by the database's."""
+        """By how much this host's clock is ahead. Tokens are judged by it, everything else by the database's."""
         return (datetime.now(UTC) - self.now()).total_seconds()
 
     async def keep(self, database: Database) -> None:
@@ -68,7 +69,9 @@ class DatabaseClock:
                 await self.synchronise(database)
             except (OSError, SQLAlchemyError) as error:
                 log.warning("clock not synchronised", error=type(error).__name__)
-            await asyncio.sleep(REFRESH_SECONDS)
+                await asyncio.sleep(AGAIN_SECONDS)
+            else:
+                await asyncio.sleep(REFRESH_SECONDS)
 
 
 async def _look(connection: AsyncConnection) -> tuple[float, tuple[datetime, float]]:

@@ -30,7 +30,7 @@ MEDIA_TYPE = "application/health+json"
 CHECK_SECONDS = 1.0
 OUTBOX_AGE_WARN_SECONDS = 30.0
 CLOCK_SKEW_WARN_SECONDS = 2.0
-"""A token is refused when it seems to come from the future, and a retry is due by so much too early or too late."""
+"""A token is refused when it seems to come from the future."""
 
 Status = Literal["pass", "warn", "fail"]
 

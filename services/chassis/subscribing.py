@@ -20,6 +20,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.security import BaseSecurity, SASLScram256, SASLScram512
 
+from services.chassis.clock import Clock
 from services.chassis.crash_points import reach
 from services.chassis.isolating import Faults, isolate
 from services.chassis.waiting import happens
@@ -42,6 +43,11 @@ CONSUMER: dict[str, Any] = {
     "heartbeat_interval_ms": 1_000,  # a rebalance is noticed at the next heartbeat
     "max_poll_interval_ms": 300_000,
 }
+
+
+LOOK_AGAIN_SECONDS = 30.0
+"""A record that is not due is looked at again after so long, though it says when it will be: a process that has not yet heard what time
+it is must not wait by a wrong clock for an hour."""
 
 
 def make_broker(connection: Mapping[str, Any], service: str) -> KafkaBroker:
@@ -80,12 +86,13 @@ class Subscription:
         stopping: asyncio.Event,
         faults: Faults,
         max_records: int,
+        clock: Clock,
         delay: timedelta | None = None,
     ) -> None:
         """`delay` makes it a retry tier: a record is handled once it has lain in its topic for that long, never before."""
         self._handle = handle_batch if delay is None else self._when_due(handle_batch, delay.total_seconds())
         self.group, self.topics = group, topics
-        self._stopping, self._faults = stopping, faults
+        self._stopping, self._faults, self._clock = stopping, faults, clock
         self._began: float | None = None
         self._ended = time.monotonic()
         self._seen: object = None
@@ -127,7 +134,7 @@ class Subscription:
 
     def _when_due(self, handle_batch: HandleBatch, delay_seconds: float) -> HandleBatch:
         async def gated(records: Sequence[Record]) -> None:
-            due, held = _split(records, time.time(), delay_seconds)
+            due, held = _split(records, self._now(), delay_seconds)
             if due:
                 await handle_batch(due)
             for partition, (offset, at) in held.items():
@@ -140,8 +147,12 @@ class Subscription:
         if self.consumer is not None and partition in self.consumer.assignment():
             self.consumer.seek(partition, offset)
             self.consumer.pause(partition)
-            wait_seconds = max(0.0, at - time.time()) + 0.001
+            wait_seconds = min(max(0.0, at - self._now()) + 0.001, LOOK_AGAIN_SECONDS)
             asyncio.get_running_loop().call_later(wait_seconds, self._resume, partition)
+
+    def _now(self) -> float:
+        """By the database's clock: a host's own may be wrong by hours."""
+        return self._clock.now().timestamp()
 
     def _resume(self, partition: TopicPartition) -> None:
         if self.consumer is not None and partition in self.consumer.assignment():

@@ -11,6 +11,7 @@ import structlog
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
+from services.chassis.clock import Clock
 from services.chassis.consuming import LANES, Consumers
 from services.chassis.dead_letters import consumers as desk
 from services.chassis.isolating import Faults
@@ -50,7 +51,7 @@ async def consume(
     while not stopping.is_set():
         pipeline = Pipeline(settings, consumers, unit_of_work, ladder)
         broker = make_broker(client(settings), settings.service)
-        subscriptions = _subscribe(broker, settings, consumers, pipeline, ladder, stopping, faults)
+        subscriptions = _subscribe(broker, settings, consumers, pipeline, ladder, stopping, faults, unit_of_work.clock)
         subscriptions.append(_mirror(broker, settings, unit_of_work, ladder, stopping, faults))
         try:
             await pipeline.forwarder.start()
@@ -87,11 +88,14 @@ def _subscribe(
     ladder: Ladder,
     stopping: asyncio.Event,
     faults: Faults,
+    clock: Clock,
 ) -> list[Subscription]:
     """The main topics in one group, those of projections in a second, those that are paced in a third, and each tier in one of its own:
     their rebalances keep apart.
     """
-    subscribe = partial(Subscription, broker, handle_batch=pipeline.handle_batch, stopping=stopping, faults=faults)
+    subscribe = partial(
+        Subscription, broker, handle_batch=pipeline.handle_batch, stopping=stopping, faults=faults, clock=clock
+    )
     prefix, group = settings.topic_prefix, settings.topic_prefix + settings.service
     groups = {
         group: consumers.main_topics,
@@ -128,5 +132,12 @@ def _mirror(
     name = settings.topic_prefix + ladder.dead_letters
     mirror = desk.Mirror(unit_of_work, settings.topic_prefix)
     return Subscription(
-        broker, [name], name, mirror.handle_batch, stopping=stopping, faults=faults, max_records=desk.BATCH
+        broker,
+        [name],
+        name,
+        mirror.handle_batch,
+        stopping=stopping,
+        faults=faults,
+        clock=unit_of_work.clock,
+        max_records=desk.BATCH,
     )

@@ -61,7 +61,9 @@ class Yard:
         return Signs(self.folder)
 
     @contextmanager
-    def process(self, *, drain_seconds: float = GRACE_SECONDS) -> Iterator[Process]:
+    def process(
+        self, *, drain_seconds: float = GRACE_SECONDS, stall_seconds: float = STALL_SECONDS
+    ) -> Iterator[Process]:
         settings, port, log = self.bench.settings, free_port(), self.folder / "process.log"
         told = {
             "DATABASE_URL": settings.database_url.get_secret_value(),
@@ -69,7 +71,7 @@ class Yard:
             "TOPIC_PREFIX": settings.topic_prefix,
             "HTTP_PORT": str(port),
             "DRAIN_SECONDS": str(drain_seconds),
-            "STALL_SECONDS": str(STALL_SECONDS),
+            "STALL_SECONDS": str(stall_seconds),
             "FOLDER": str(self.folder),
         }
         environment = os.environ | {f"TEST_WORKER_{name}": value for name, value in told.items()}
