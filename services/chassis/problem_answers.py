@@ -99,7 +99,9 @@ async def _on_failure(_: Request, error: Exception) -> JSONResponse:
     if is_database_away(error) or isinstance(error, OSError):
         log.warning("database away", error=type(error).__name__)
         return respond(
-            DatabaseAway("The database does not answer. Try again, with the same Idempotency-Key if there was one.")
+            DatabaseAway(
+                "The database does not answer. Try again, with the same Idempotency-Key: it may have done what was asked for."
+            )
         )
     if is_busy(error):
         log.warning("database busy", error=type(error).__name__)

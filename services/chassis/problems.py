@@ -101,7 +101,7 @@ class RequestNotValid(Invalid):
 
 
 class DatabaseAway(Unavailable):
-    """The database does not answer. What the request was to change may be done or not: the same `Idempotency-Key` does it once."""
+    """The database does not answer. Try again, with the same `Idempotency-Key`: it may have done what was asked for."""
 
 
 class DatabaseBusy(Unavailable):

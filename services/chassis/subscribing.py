@@ -45,6 +45,8 @@ CONSUMER: dict[str, Any] = {
 }
 
 
+METADATA_AGE_MS = 30_000
+"""A topic that was deleted and made again is read again after so long; aiokafka looks every five minutes by itself."""
 LOOK_AGAIN_SECONDS = 30.0
 """A record that is not due is looked at again after so long, though it says when it will be: a process that has not yet heard what time
 it is must not wait by a wrong clock for an hour."""
@@ -58,6 +60,7 @@ def make_broker(connection: Mapping[str, Any], service: str) -> KafkaBroker:
         client_id=service,
         apply_types=False,
         allow_auto_create_topics=False,
+        metadata_max_age_ms=METADATA_AGE_MS,
         graceful_timeout=DRAIN_SECONDS,
         logger=logging.getLogger("courtside.faststream"),  # its own named "faststream" has a handler beside ours
         log_level=logging.DEBUG,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from tests.integration.booking.desks import Desk
+from tests.integration.booking.halls import Hall, a_player, at
 from tests.integration.booking.slots import a_free_slot
 
 
@@ -98,3 +101,41 @@ async def test_payment_and_expiry_at_the_same_moment_end_in_one_of_two_ways(desk
     for booking in bookings:
         assert await desk.story(booking) in (["held", "confirmed"], ["held", "expired", "confirmed"])
         assert await desk.occupies(booking) == 1
+
+
+@pytest.mark.slow
+async def test_a_payment_and_a_cancellation_at_the_same_moment_end_in_one_of_two_ways(desk: Desk) -> None:
+    """Confirmed and then cancelled by the club, or cancelled and then paid: the money is owed back either way, once."""
+    bookings = [await desk.hold(f"wavering{number}") for number in range(6)]
+    pays = [desk.pay(booking, f"order-of-{booking['id']}") for booking in bookings]
+    cancels = [
+        desk.club.ask("POST", f"/v1/bookings/{booking['id']}/cancel", "chief-of-moments", "admin", json={})
+        for booking in bookings
+    ]
+    _, answers = await asyncio.gather(asyncio.gather(*pays), asyncio.gather(*cancels))
+    assert [answer.status_code for answer in answers] == [200] * len(bookings)
+    for booking in bookings:
+        assert await desk.story(booking) in (["held", "confirmed", "cancelled"], ["held", "cancelled", "refund_due"])
+        _, told = (await desk.events(booking))[-1]
+        assert [due["order_id"] for due in told["refunds_due"]] == [f"order-of-{booking['id']}"]
+        assert await desk.occupies(booking) == 0
+
+
+@pytest.mark.slow
+async def test_a_payment_and_a_block_at_the_same_moment_end_in_one_of_two_ways(hall: Hall) -> None:
+    """The club blocks the court over the booking: the money is owed back, whichever came first."""
+    court = hall.courts[0]
+    for _ in range(6):
+        day = hall.a_day()
+        booking = (await hall.hold(a_player(), court, at(day, 9))).json()
+        paying = hall.pay(booking)
+        blocking = hall.block(at(day, 9), at(day, 12), court, over_bookings="cancel")
+        _, blocked = await asyncio.gather(paying, blocking)
+        assert blocked.status_code == 201, blocked.text
+        told = await hall.told(booking["id"])
+        assert [event["type"] for event in told] in (
+            ["booking.held.v1", "booking.confirmed.v1", "booking.cancelled.v1"],
+            ["booking.held.v1", "booking.cancelled.v1", "booking.refund_due.v1"],
+        )
+        assert len(told[-1]["refunds_due"]) == 1
+        assert set(await hall.who_has(court, at(day, 9), at(day, 12))) == {"block"}

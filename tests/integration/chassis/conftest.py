@@ -250,6 +250,12 @@ async def until(
 
 @pytest.fixture
 async def bench(stack: TestStack) -> AsyncIterator[Bench]:
+    async with open_bench(stack) as bench:
+        yield bench
+
+
+@asynccontextmanager
+async def open_bench(stack: TestStack) -> AsyncIterator[Bench]:
     url, (bootstrap, prefix) = await asyncio.gather(stack.new_database("payments"), stack.new_topics())
     settings = WorkerSettings(
         database_url=SecretStr(url), kafka_bootstrap=bootstrap, topic_prefix=prefix, retry_delays=SHORT
@@ -262,7 +268,9 @@ async def bench(stack: TestStack) -> AsyncIterator[Bench]:
     await clock.synchronise(database)
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, max_request_size=2_000_000)
     await producer.start()
-    yield Bench(settings, database, UnitOfWorkFactory(database, clock, lambda: None), producer)
-    await producer.stop()
-    await database.close()
-    await stack.drop_topics(prefix)
+    try:
+        yield Bench(settings, database, UnitOfWorkFactory(database, clock, lambda: None), producer)
+    finally:
+        await producer.stop()
+        await database.close()
+        await stack.drop_topics(prefix)

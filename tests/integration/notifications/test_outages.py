@@ -14,20 +14,25 @@ from uuid import uuid4
 
 import pytest
 from aiokafka import TopicPartition
-from sqlalchemy import text
+from pydantic import SecretStr
+from sqlalchemy import text, update
 
 from courtside_contracts.booking import BookingConfirmed
 from courtside_contracts.user import UserProfile
 from services.chassis.clock import DatabaseClock
 from services.chassis.unit_of_work import UnitOfWorkFactory
+from services.notifications.emails.actions import Resend
+from services.notifications.emails.tables import Email
 from services.notifications.emails.writing import Letterhead
 from services.notifications.recipients.queries import Recipient
 from services.notifications.reminders.crons import remind
 from services.notifications.settings import LOCAL_SENDER, LOCAL_STAFF
 from tests.integration.notifications.conftest import standin
+from tests.integration.notifications.desk import Desk
 from tests.integration.notifications.mailer import Mailers, Place, mailers
-from tests.integration.notifications.provider import Outbox
+from tests.integration.notifications.provider import KEY, Outbox
 from tests.integration.notifications.test_news import cancelled, held
+from tests.integration.notifications.worker import record
 from tests.unit.notifications.builders import a_booking, a_profile
 
 BOOKINGS, PLAYERS = 2_000, 100
@@ -209,6 +214,34 @@ async def test_nobody_is_reminded_of_a_game_that_was_called_off_during_an_outage
                 reminders = text("SELECT count(*) FROM emails WHERE kind = 'booking-reminder'")
                 assert await session.scalar(called_off) == count
                 assert await session.scalar(reminders) == 0
+
+
+@pytest.mark.slow
+async def test_a_mail_whose_answer_was_lost_before_an_outage_of_25_hours_is_not_repeated(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """Resend forgets a key after 24 hours: to ask again would be a second mail. That nobody knows of a first is shown to staff."""
+    worker, booking = desk.worker, await desk.worker.booked_by()
+    with standin(tmp_path, rate_per_s=0) as outbox:
+        worker.provider = resend = Resend(outbox.url, SecretStr(KEY))
+        outbox.tell("/_admin/faults", {"match": SEND, "action": "accept_then_reset", "times": 1})
+        await worker.handle(record(booking))
+        outbox.tell("/_admin/faults", {"match": SEND, "action": "status", "code": 503, "for_s": 25 * 3_600})
+        await worker.handle(record(booking))
+        assert (await worker.stored(booking)).state == "queued"
+        asked = len(outbox.requests(booking.booking_id))
+        assert asked == 2, "as long as the key is remembered it is tried again"
+
+        outbox.tell("/_admin/clock", {"advance_s": timedelta(hours=25).total_seconds()})
+        async with worker.unit_of_work() as work:
+            ours = update(Email).where(Email.booking_id == booking.booking_id)
+            await work.session.execute(ours.values(unsure_since=Email.unsure_since - timedelta(hours=25)))
+        await worker.handle(record(booking))
+        assert (await worker.stored(booking)).state == "unknown"
+        assert (len(outbox.mails(booking.booking_id)), len(outbox.requests(booking.booking_id))) == (1, asked)
+        await resend.close()
+    answer = await desk.ask("admin-a", "GET", "/v1/emails", params={"state": "unknown", "booking_id": booking.key})
+    assert [mail["booking_id"] for mail in answer.json()["items"]] == [booking.key]
 
 
 async def has_fired(found: Mailers, cron: str) -> bool:

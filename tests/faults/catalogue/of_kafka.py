@@ -1,0 +1,212 @@
+"""Rows 20 to 36: the broker, and what is read from it."""
+
+from __future__ import annotations
+
+from tests.faults.catalogue.row import Row
+
+ROWS = (
+    Row(
+        20,
+        "The broker is killed and comes back",
+        "SIGKILL while the club books; a partition without a leader",
+        "the outbox grows and drains in order",
+        "I3 I11 I13",
+        (
+            "e2e/observed/test_outages.py::test_kafka_is_down_and_the_club_goes_on",
+            "integration/chassis/test_relay_outages.py::test_events_of_a_partition_without_a_leader_wait_for_it_and_keep_their_order",
+            "containers/test_cluster.py::test_a_broker_that_is_killed_and_comes_back_costs_no_booking",
+        ),
+    ),
+    Row(
+        21,
+        "The broker is down for ten minutes",
+        "stopped until the alarm has fired",
+        "bookings go on, the lag is alarmed, no attempt is burned",
+        "I3 I8",
+        (
+            "e2e/observed/test_outages.py::test_kafka_is_down_and_the_club_goes_on",
+            "integration/chassis/test_watching.py::test_the_broker_being_away_is_no_stall",
+            "integration/chassis/test_relay_outages.py::test_more_than_the_producer_buffers_waits_for_the_broker_as_long_as_it_takes",
+        ),
+        "ten minutes are as long as the alarm takes: the clients' own time-outs are shortened with them",
+    ),
+    Row(
+        22,
+        "The broker stands still",
+        "SIGSTOP for longer than any time-out, beside two relays",
+        "each event is sent once; no stuck producer",
+        "I13",
+        (
+            "integration/chassis/test_relay_processes.py::test_a_relay_waits_for_the_broker_longer_than_any_time_out_and_sends_once",
+            "integration/chassis/test_relay_outages.py::test_more_than_the_producer_buffers_waits_for_the_broker_as_long_as_it_takes",
+        ),
+    ),
+    Row(
+        23,
+        "The broker's disk is full",
+        "the log on a disk of some megabytes that is filled to its last page",
+        "events wait in the outbox and go out in order once there is room",
+        "I3",
+        ("faults/test_kafka_has_no_room.py::test_a_broker_without_room_costs_no_event_and_no_order",),
+        "mounts a disk and so needs root: left out where that is not allowed, and never in CI",
+    ),
+    Row(
+        24,
+        "A topic is missing, or is deleted",
+        "admin API, before the start and while relay and worker run",
+        "workers are not ready and say which topic; the relay waits; made again, nothing is lost",
+        "I3",
+        (
+            "faults/test_topics_and_offsets.py::test_a_topic_that_is_deleted_under_way_is_missed_and_nothing_that_waits_for_it_is_lost",
+            "integration/topics/test_readiness.py::test_a_topic_that_is_missing_or_wrong_is_named_with_the_command_that_mends_it",
+            "integration/topics/test_readiness.py::test_a_worker_waits_for_its_topics_and_an_api_does_not",
+            "integration/chassis/test_faststream_traps.py::test_8_a_topic_that_is_missing_is_not_made_in_passing",
+        ),
+        "what lay on a topic when it was deleted is gone for those who had not read it: Kafka keeps no copy",
+    ),
+    Row(
+        25,
+        "Offsets are set back to 0",
+        "all groups of all services, after bookings, payments and mails",
+        "no second effect at all",
+        "I4 I5 I6",
+        (
+            "e2e/test_offsets_reset.py::test_offsets_that_are_set_back_to_zero_have_no_new_effect",
+            "integration/notifications/test_outages.py::test_everything_delivered_again_is_no_new_mail",
+            "integration/chassis/test_dead_letters.py::test_a_mirror_that_is_reset_to_the_beginning_adds_nothing",
+        ),
+    ),
+    Row(
+        26,
+        "Offsets are set ahead",
+        "admin API, past records that nobody has read",
+        "the checker reports the gap; `restored` sets the group back, and what was passed over is done; payments are polled",
+        "I3 I10",
+        (
+            "faults/test_topics_and_offsets.py::test_what_a_group_was_set_past_is_heard_when_an_operator_sets_it_back",
+            "integration/chassis/test_restoring.py::test_a_group_goes_back_and_never_forth",
+            "integration/payments/test_reconciler.py::test_a_booking_whose_webhooks_were_lost_for_two_hours_is_confirmed_by_polling",
+        ),
+    ),
+    Row(
+        27,
+        "A storm of rebalances",
+        "a member joins and leaves every two seconds for a minute, under load",
+        "the others go on; no second effect",
+        "I4 I13",
+        (
+            "integration/chassis/test_ladder.py::test_members_that_come_and_go_never_stop_the_others_for_long",
+            "integration/chassis/test_ladder.py::test_partitions_change_hands_between_batches_not_within_one",
+        ),
+        "five minutes are one: each turn is a storm of its own",
+    ),
+    Row(
+        28,
+        "A handler takes longer than `max_poll_interval_ms`",
+        "a call of a provider that does not end until another member has begun it too",
+        "the member leaves, another takes over, no double effect; the member comes back",
+        "I4",
+        (
+            "faults/test_consumers_that_stand_still.py::test_a_call_longer_than_the_group_waits_is_taken_over_and_noted_once",
+            "integration/chassis/test_watching.py::test_waiting_for_its_time_a_long_call_and_idle_members_are_no_stall",
+        ),
+    ),
+    Row(
+        29,
+        "A consumer is killed after its COMMIT, before the offset's",
+        "crash points `transaction.committed`, `batch.handled`, `attempt.handled`",
+        "delivered again, and the inbox says done",
+        "I4",
+        (
+            "integration/chassis/test_crash_points.py::test_a_worker_killed_at_any_point_loses_nothing_and_does_nothing_twice",
+            "integration/chassis/test_dead_letters.py::test_a_mirror_that_dies_between_its_rows_and_its_offset_adds_nothing_twice",
+        ),
+    ),
+    Row(
+        30,
+        "A consumer is killed after forwarding to a retry topic, before the offset's commit",
+        "crash point `record.forwarded`",
+        "two copies, one effect",
+        "I4 I8",
+        (
+            "integration/chassis/test_crash_points.py::test_a_worker_killed_at_any_point_loses_nothing_and_does_nothing_twice",
+        ),
+    ),
+    Row(
+        31,
+        "Every record comes three times",
+        "copies under the same id, in one partition and in two; a payment told of five times by two workers",
+        "one effect",
+        "I4",
+        (
+            "integration/chassis/test_consuming.py::test_each_event_has_its_effect_once_however_often_it_comes",
+            "integration/notifications/test_mailing.py::test_five_copies_at_once_are_one_mail",
+            "integration/payments/test_proofs.py::test_a_payment_told_of_five_times_in_parallel_confirms_once",
+            "integration/payments/test_checkouts.py::test_a_hold_told_of_to_two_processes_at_once_shows_one_page",
+        ),
+    ),
+    Row(
+        32,
+        "The records of a booking in every order",
+        "all permutations of a life, handed to the handlers of each service",
+        "the same end state",
+        "I7",
+        (
+            "integration/booking/test_permutations.py::test_page_and_money_in_any_order_confirm_once_and_owe_the_rest",
+            "integration/payments/test_arrivals.py::test_paid_expired_cancelled_paid_again_and_refunded_in_any_order_end_alike",
+            "integration/payments/test_permutations.py::test_a_payment_told_of_in_any_order_succeeds_once",
+            "integration/notifications/test_permutations.py::test_in_any_order_the_last_word_is_mailed_once_and_last",
+        ),
+    ),
+    Row(
+        33,
+        "Poison: broken bytes, null, huge, of an unknown version",
+        "a bare producer, at the first, middle and last place of a batch",
+        "dead letters with the very bytes; neighbours go on; a newer version waits for the deployment",
+        "I8 I13",
+        (
+            "integration/chassis/test_poison.py::test_poison_at_any_place_of_a_batch_is_a_dead_letter_and_harms_no_neighbour",
+            "integration/chassis/test_poison.py::test_a_newer_version_waits_for_the_deployment_to_end",
+            "integration/chassis/test_poison.py::test_a_record_that_the_client_library_cannot_read_stops_its_partition_alone",
+            "integration/chassis/test_what_cannot_be_sent.py::test_a_record_too_large_for_the_dead_letters_is_one_without_its_value",
+        ),
+    ),
+    Row(
+        34,
+        "A record that kills its process",
+        "a handler that calls `os._exit`",
+        "a dead letter after five starts",
+        "I8",
+        (
+            "integration/chassis/test_attempts.py::test_a_record_that_kills_the_process_is_dead_after_five_starts",
+            "integration/chassis/test_attempts.py::test_a_batch_that_one_process_repeats_is_no_crash",
+        ),
+    ),
+    Row(
+        35,
+        "Redrives: one, a group, twice, of what is done",
+        "the desk's API and its command line",
+        "once or nothing, and each in the audit",
+        "I4 I8",
+        (
+            "integration/chassis/test_dead_letters.py::test_a_letter_that_is_redriven_twice_has_one_effect_and_one_line_in_the_audit",
+            "integration/chassis/test_redriving_groups.py::test_the_rest_follows_when_the_canary_lives",
+            "integration/chassis/test_redriving_groups.py::test_nothing_follows_when_the_canary_dies",
+            "integration/chassis/test_lost_letters.py::test_a_redriven_letter_is_settled_when_nothing_is_left_to_do",
+            "e2e/test_dead_letters.py::test_an_operator_finds_redrives_and_discards_a_dead_letter",
+        ),
+    ),
+    Row(
+        36,
+        "The clock of a worker is an hour off, or jumps",
+        "the process's own clock is moved; the broker's and the database's are not",
+        "no retry before it is due, and none long after",
+        "I14",
+        (
+            "faults/test_wrong_clocks.py::test_a_retry_is_made_when_it_is_due_though_the_workers_clock_is_wrong",
+            "faults/test_wrong_clocks.py::test_a_clock_that_jumps_while_a_record_waits_neither_hurries_nor_holds_it",
+            "integration/chassis/test_ladder.py::test_no_record_is_handled_before_it_has_lain_there_for_its_time",
+        ),
+        "a broker whose own clock is off: its append time is what a retry counts from",
+    ),
+)

@@ -1,0 +1,188 @@
+"""Rows 37 to 51: Polar, Resend, and what they say."""
+
+from __future__ import annotations
+
+from tests.faults.catalogue.row import Row
+
+ROWS = (
+    Row(
+        37,
+        "One webhook ten times, at once",
+        "signed copies, over HTTP",
+        "one row, one effect, each answered 2xx",
+        "I5",
+        (
+            "faults/test_webhooks_of_a_dying_service.py::test_a_webhook_whose_process_is_killed_is_kept_once",
+            "integration/payments/test_proofs.py::test_a_payment_told_of_five_times_in_parallel_confirms_once",
+            "integration/payments/test_service.py::test_a_payment_told_of_by_many_webhooks_at_once_succeeds_once",
+            "integration/notifications/test_webhooks.py::test_a_redelivered_webhook_is_absorbed",
+        ),
+    ),
+    Row(
+        38,
+        "Webhooks in another order",
+        "the stand-in shuffles and delays; every order of five",
+        "the same end state",
+        "I7",
+        (
+            "integration/payments/test_arrivals.py::test_paid_expired_cancelled_paid_again_and_refunded_in_any_order_end_alike",
+            "integration/payments/test_proofs.py::test_a_refund_told_of_before_its_payment_ends_refunded",
+            "integration/notifications/test_reports.py::test_a_mail_that_was_read_is_read_in_whatever_order_that_is_told",
+        ),
+    ),
+    Row(
+        39,
+        "Forged webhooks",
+        "bad MAC, another secret, an old stamp, an altered body, missing headers",
+        "403 and no row; a flood is told to wait at the gateway",
+        "I15",
+        (
+            "integration/payments/test_webhooks.py::test_what_polar_did_not_sign_just_now_is_refused",
+            "integration/notifications/test_webhooks.py::test_what_resend_did_not_sign_leaves_no_trace",
+            "integration/payments/test_orders.py::test_a_hint_is_not_believed",
+            "e2e/test_one_booking.py::test_a_forged_webhook_changes_nothing",
+            "containers/test_compose.py::test_a_flood_from_one_address_is_told_to_wait",
+        ),
+    ),
+    Row(
+        40,
+        "A webhook is played back a week later",
+        "headers and body as they were signed then; the same within the tolerance",
+        "refused by its time; within it, nothing happens twice",
+        "I15",
+        (
+            "integration/payments/test_webhooks.py::test_what_polar_did_not_sign_just_now_is_refused",
+            "unit/payments/test_webhook_signatures.py::test_what_was_not_signed_just_now_is_refused",
+            "integration/payments/test_webhooks.py::test_a_redelivered_webhook_is_absorbed",
+        ),
+    ),
+    Row(
+        41,
+        "Webhooks never come",
+        "the stand-in drops all, for two hours and for a day of its clock",
+        "the reconciler, every five minutes, confirms or refunds",
+        "I5 I6",
+        (
+            "integration/payments/test_reconciler.py::test_a_booking_whose_webhooks_were_lost_for_two_hours_is_confirmed_by_polling",
+            "integration/payments/test_reconciler.py::test_a_day_of_lost_webhooks_is_made_up_for_by_one_comparison",
+            "integration/payments/test_storms.py::test_an_operator_compares_with_polar_by_a_command",
+        ),
+    ),
+    Row(
+        42,
+        "Payments is killed after a webhook's row, before 202",
+        "crash points `transaction.written` and `transaction.committed` of an API process",
+        "Polar calls again; the row is there once and is passed on once",
+        "I5",
+        ("faults/test_webhooks_of_a_dying_service.py::test_a_webhook_whose_process_is_killed_is_kept_once",),
+    ),
+    Row(
+        43,
+        "Polar fails: 500, done and never answered, 429, slow, a page, half a JSON",
+        "faults of the stand-in, over HTTP and the official SDK",
+        "unknown outcomes are looked up; never a blind second call",
+        "I5 I6",
+        (
+            "integration/payments/test_proofs.py::test_a_checkout_whose_answer_is_lost_is_one_page_and_one_charge",
+            "integration/payments/test_proofs.py::test_a_refund_whose_answer_is_lost_is_given_once",
+            "integration/payments/test_storms.py::test_five_hundred_players_on_a_bad_line_are_charged_and_refunded_once_each",
+            "integration/payments/test_checkouts.py::test_polar_away_is_a_matter_of_time",
+            "unit/payments/test_failures_of_polar.py::test_a_failed_write_is_done_not_done_or_unknown",
+            "unit/payments/test_failures_of_polar.py::test_polar_says_how_long_to_wait",
+        ),
+    ),
+    Row(
+        44,
+        "Payments is killed between a refund's call and its record",
+        "crash points `refund.begun`, `refund.made`, `refund.recorded`",
+        "one refund",
+        "I6",
+        ("integration/payments/test_storms.py::test_a_service_that_dies_on_its_way_charges_and_refunds_once",),
+    ),
+    Row(
+        45,
+        "Paid after the hold was over, and the court is taken",
+        "the page is paid late",
+        "all of it goes back, and the mail says why; with the court still free it is confirmed",
+        "I6",
+        (
+            "integration/payments/test_proofs.py::test_a_late_payment_is_refunded_when_the_court_is_taken",
+            "integration/payments/test_proofs.py::test_a_late_payment_confirms_when_the_court_is_still_free",
+            "integration/notifications/test_news.py::test_a_payment_that_came_too_late_says_so_when_it_goes_back",
+        ),
+    ),
+    Row(
+        46,
+        "Two pages of one booking are both paid",
+        "a second checkout of the same attempt",
+        "one is kept, the other goes back",
+        "I5 I6",
+        (
+            "integration/payments/test_proofs.py::test_of_two_pages_that_are_paid_one_is_kept_and_one_goes_back_as_a_duplicate",
+            "integration/booking/test_payments_of_bookings.py::test_a_second_payment_is_owed_back_once",
+        ),
+    ),
+    Row(
+        47,
+        "A payment meets expiry, cancellation or a block",
+        "both transactions at once, six times each",
+        "one of the two legal ends; the money is where it belongs",
+        "I1 I6 I7",
+        (
+            "integration/booking/test_payments_of_bookings.py::test_payment_and_expiry_at_the_same_moment_end_in_one_of_two_ways",
+            "integration/booking/test_payments_of_bookings.py::test_a_payment_and_a_cancellation_at_the_same_moment_end_in_one_of_two_ways",
+            "integration/booking/test_payments_of_bookings.py::test_a_payment_and_a_block_at_the_same_moment_end_in_one_of_two_ways",
+        ),
+    ),
+    Row(
+        48,
+        "A refund fails after it was pending",
+        "the stand-in's bank",
+        "owed again, and a person is told until they give it",
+        "I6",
+        (
+            "integration/payments/test_proofs.py::test_a_refund_that_fails_after_pending_is_owed_again_until_a_person_gives_it",
+            "integration/payments/test_debts.py::test_a_player_who_cancels_is_paid_when_the_refund_that_polar_had_begun_by_itself_fails",
+            "integration/notifications/test_news.py::test_a_refund_that_fails_is_told_to_the_staff_alone",
+        ),
+    ),
+    Row(
+        49,
+        "Another amount or currency is paid",
+        "the stand-in charges what was not quoted",
+        "confirms nothing and waits for a person",
+        "I5",
+        (
+            "integration/payments/test_proofs.py::test_another_sum_than_was_quoted_confirms_nothing_and_waits_for_a_person",
+            "unit/payments/test_orders.py::test_an_order_that_differs_confirms_nothing",
+            "unit/booking/test_bookings.py::test_only_the_frozen_price_confirms",
+        ),
+    ),
+    Row(
+        50,
+        "Resend: taken and never answered, 409 of both kinds, 429, two hours of 5xx",
+        "faults of the stand-in, which keeps keys for 24 hours of its clock",
+        "one mail for each key; the breaker opens; no flood of dead letters",
+        "I4 I8",
+        (
+            "integration/notifications/test_outages.py::test_two_thousand_bookings_are_two_thousand_mails_through_faults_and_kills",
+            "integration/notifications/test_outages.py::test_resend_is_down_for_two_hours_and_no_mail_is_lost",
+            "integration/notifications/test_mailing.py::test_killed_between_the_providers_yes_and_our_mark",
+            "integration/notifications/test_mailing.py::test_another_mail_under_its_key_is_an_alarm_and_leaves_what_is_known",
+            "integration/notifications/test_mailing.py::test_an_earlier_request_that_still_runs_is_no_outage_of_resend",
+            "integration/notifications/test_mailing.py::test_too_many_requests_are_tried_again_when_resend_says",
+        ),
+    ),
+    Row(
+        51,
+        "Resend is down for 25 hours after it took a mail and did not answer",
+        "the stand-in's clock passes the life of a key",
+        "no blind repetition after 23 hours; staff find the mail as unknown",
+        "I4",
+        (
+            "integration/notifications/test_outages.py::test_a_mail_whose_answer_was_lost_before_an_outage_of_25_hours_is_not_repeated",
+            "integration/notifications/test_mailing.py::test_a_day_old_try_of_unknown_outcome_is_not_repeated",
+            "integration/notifications/test_staff.py::test_mails_of_unknown_outcome_are_found",
+        ),
+    ),
+)

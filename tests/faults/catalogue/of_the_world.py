@@ -1,0 +1,130 @@
+"""Rows 52 to 60: clocks, networks, people, and all of it at once."""
+
+from __future__ import annotations
+
+from tests.faults.catalogue.row import Row
+
+ROWS = (
+    Row(
+        52,
+        "The clock of an API's host is an hour ahead or behind, and jumps",
+        "two processes whose own clocks are moved, on one database",
+        "a hold ends, and the last hour to cancel in, when the database says so; no double",
+        "I1 I14",
+        (
+            "faults/test_hosts_with_wrong_clocks.py::test_a_hold_ends_when_the_database_says_so_whatever_the_hosts_think",
+            "faults/test_hosts_with_wrong_clocks.py::test_the_last_hour_to_cancel_in_is_the_databases_too",
+            "integration/chassis/test_clock.py::test_the_clock_is_the_databases_and_never_jumps_while_it_looks",
+            "integration/chassis/test_health.py::test_a_host_whose_clock_is_off_is_told",
+        ),
+        "tokens are judged by the host's clock, with thirty seconds of leeway: health warns of it",
+    ),
+    Row(
+        53,
+        "Days on which the clocks change, leap days, any zone",
+        "properties over zones and dates",
+        "slots neither overlap nor vanish; 24 hours are instants",
+        "I1 I16",
+        (
+            "unit/booking/test_grid.py::test_slots_keep_the_rules_over_every_change_of_the_clocks",
+            "unit/booking/test_grid.py::test_slots_keep_the_rules_in_every_zone",
+            "unit/booking/test_recurrence.py::test_a_rule_may_have_a_leap_years_days_and_no_more",
+            "unit/booking/test_bookings.py::test_the_24_hours_are_instants_over_a_change_of_the_clocks",
+            "unit/booking/test_recurrence.py::test_an_occurrence_keeps_its_local_time_when_the_clocks_change",
+        ),
+        "a club that moves to another zone: a venue's zone cannot be changed by any route",
+    ),
+    Row(
+        54,
+        "Two schedulers, one killed in the middle of its job",
+        "many workers fire at once; a closure's worker is killed between two batches",
+        "each effect once; what was missed is made up for",
+        "I4",
+        (
+            "integration/booking/test_closures.py::test_a_closure_that_is_killed_in_the_middle_goes_on_and_cancels_each_booking_once",
+            "integration/booking/test_closures.py::test_workers_cron_and_repeated_requests_together_cancel_each_booking_once",
+            "integration/booking/test_life_cycle.py::test_crons_do_what_is_due_and_fire_once_however_many_workers_run",
+            "integration/chassis/test_errands.py::test_of_many_workers_one_runs_it_and_all_look_afterwards",
+            "integration/chassis/test_errands.py::test_one_that_failed_is_run_again_at_its_next_time",
+        ),
+    ),
+    Row(
+        55,
+        "The network: 200 ms, connections that break, silence in one direction",
+        "a proxy between API and database; a line that falls silent under the relay; answers of providers that never come",
+        "deadlines everywhere; nobody waits for ever",
+        "I12 I13",
+        (
+            "faults/test_a_bad_line.py::test_a_slow_line_that_breaks_again_and_again_costs_no_booking",
+            "faults/test_a_bad_line.py::test_a_line_that_is_silent_one_way_keeps_nobody_for_ever",
+            "integration/chassis/test_relay_outages.py::test_a_database_that_falls_silent_is_left_and_found_again",
+            "integration/payments/test_storms.py::test_five_hundred_players_on_a_bad_line_are_charged_and_refunded_once_each",
+        ),
+        "single packets that are lost: needs `tc netem`",
+    ),
+    Row(
+        56,
+        "A name that nobody knows, a certificate that has ended",
+        "`.invalid` names; a TLS server whose certificate ended yesterday",
+        "nothing was sent, so it is tried again later; health tells of the provider",
+        "I8",
+        (
+            "faults/test_names_and_certificates.py::test_polar_is_asked_again_later_and_its_absence_is_told",
+            "faults/test_names_and_certificates.py::test_resend_is_asked_again_later_and_its_absence_is_told",
+            "faults/test_names_and_certificates.py::test_a_database_that_has_no_address_is_away_and_burns_no_attempt",
+            "faults/test_names_and_certificates.py::test_a_relay_waits_for_a_broker_that_has_no_address",
+        ),
+    ),
+    Row(
+        57,
+        "Clients that mean no good",
+        "two thousand requests without a token, three hundred that never end, ten megabytes, thirty thousand brackets",
+        "401, 429, 413, 4xx; others are served, memory stays flat",
+        "I12",
+        (
+            "faults/test_abusive_clients.py::test_a_flood_without_tokens_is_turned_away_and_leaves_nothing",
+            "faults/test_abusive_clients.py::test_requests_that_never_end_keep_nobody_else_waiting",
+            "faults/test_abusive_clients.py::test_bodies_that_are_too_large_or_too_deep_are_refused_and_cost_no_memory",
+            "integration/booking/test_bad_input.py::test_a_chunked_body_that_never_ends_is_cut_off",
+            "integration/booking/test_limits.py::test_who_has_no_token_is_limited_by_the_address",
+        ),
+        "ten thousand requests are two thousand: the limit is reached with six hundred",
+    ),
+    Row(
+        58,
+        "Input of every kind: NUL, huge numbers, the years 1 and 9999, odd zones",
+        "schemathesis over the whole OpenAPI document, as each role, and our own corpus",
+        "4xx with a problem document, never 5xx",
+        "I12",
+        (
+            "integration/booking/test_whole_api.py::test_answers_are_as_documented",
+            "integration/booking/test_bad_input.py::test_a_hold_that_makes_no_sense",
+            "integration/booking/test_availability.py::test_a_question_that_makes_no_sense",
+            "integration/payments/test_webhooks.py::test_a_checkout_whose_id_holds_a_nul_is_stored_and_never_refused",
+            "integration/payments/test_staff.py::test_a_refund_that_makes_no_sense_is_refused",
+        ),
+    ),
+    Row(
+        59,
+        "Secrets are replaced: signing keys, webhook secrets, database passwords",
+        "a second key in the key set; two secrets at a time; two roles at a time, under load",
+        "no valid call is refused; what was replaced opens nothing",
+        "I15",
+        (
+            "faults/test_rotated_secrets.py::test_a_new_signing_key_is_taken_at_once_and_the_old_one_until_it_is_withdrawn",
+            "faults/test_rotated_secrets.py::test_a_database_password_is_replaced_under_load",
+            "unit/payments/test_webhook_signatures.py::test_while_a_secret_is_replaced_both_are_good",
+            "integration/payments/test_webhooks.py::test_a_signed_webhook_is_stored_and_passed_on",
+            "integration/notifications/test_webhooks.py::test_a_signed_webhook_is_stored_and_passed_on",
+        ),
+    ),
+    Row(
+        60,
+        "Several of these at once, by a seed",
+        "a plan that is written before it is played, over the whole system",
+        "quiet in a minute after the last fault; the checker finds nothing",
+        "all",
+        ("faults/test_a_storm.py::test_a_short_storm_breaks_no_promise",),
+        "longer storms and other seeds: `make faults SEED=… MINUTES=…`, `docs/proof.md`",
+    ),
+)

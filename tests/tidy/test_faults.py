@@ -1,0 +1,60 @@
+"""The catalogue of faults names sixty, and only tests that there are."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.faults.catalogue import EXPECTED, ROWS, Row
+from tests.faults.catalogue.page import page
+
+ROOT = Path(__file__).parents[2]
+PROVEN_AT_LEAST = 52
+INVARIANTS = {f"I{number}" for number in range(1, 18)} | {"all"}
+
+
+@cache
+def tests_of(file: Path) -> frozenset[str]:
+    """Those that are not left out."""
+    functions = [
+        node for node in ast.parse(file.read_text()).body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    return frozenset(one.name for one in functions if not any("skip" in ast.unparse(by) for by in one.decorator_list))
+
+
+def test_each_fault_has_its_row() -> None:
+    assert [row.number for row in ROWS] == list(range(1, EXPECTED + 1))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: str(row.number))
+def test_a_row_names_tests_that_there_are_or_says_why_it_has_none(row: Row) -> None:
+    assert row.proofs or row.not_shown
+    for proof in row.proofs:
+        file, _, name = proof.partition("::")
+        path = ROOT / "tests" / file
+        assert path.is_file(), f"row {row.number} names {file}"
+        assert name in tests_of(path), f"row {row.number}: {file} has no {name}"
+    assert set(row.invariants.split()) <= INVARIANTS
+
+
+def test_most_rows_are_shown() -> None:
+    assert sum(bool(row.proofs) for row in ROWS) >= PROVEN_AT_LEAST
+
+
+def test_the_page_is_that_of_the_catalogue() -> None:
+    assert (ROOT / "docs" / "faults.md").read_text() == page(ROWS)
+
+
+def test_every_test_of_the_faults_is_in_the_catalogue() -> None:
+    named = {proof for row in ROWS for proof in row.proofs}
+    files = [
+        file
+        for file in (ROOT / "tests" / "faults").glob("test_*.py")
+        if re.search(r"^async def test_", file.read_text(), re.MULTILINE)
+    ]
+    written = {f"faults/{file.name}::{name}" for file in files for name in tests_of(file) if name.startswith("test_")}
+    assert written <= named, sorted(written - named)
