@@ -21,6 +21,8 @@ log = structlog.get_logger()
 
 ALGORITHMS = ["EdDSA", "RS256"]
 LEEWAY_SECONDS = 30
+NEW_KEYS_SECONDS = 5.0
+"""A key that is not known is looked for, but no more often: tokens that name invented keys must not flood the identity provider."""
 Role = Literal["player", "staff", "admin"]
 
 
@@ -60,7 +62,7 @@ class TokenVerifier:
 
     def __post_init__(self) -> None:
         if self.settings.jwks_url:
-            self.client = PyJWKClient(self.settings.jwks_url, timeout=5)
+            self.client = PyJWKClient(self.settings.jwks_url, timeout=5, cooldown_duration=NEW_KEYS_SECONDS)
         elif self.settings.jwks_file:
             self.keys = PyJWKSet.from_json(self.settings.jwks_file.read_text())
         else:

@@ -31,11 +31,14 @@ NAMES = "club-of-the-old-secrets", "club-of-the-new-secrets"
 
 @dataclass
 class IdentityProvider:
-    """Publishes the keys that it has, and signs with the newest."""
+    """Publishes the keys that it has, and signs with one of them."""
 
     keys: list[Ed25519PrivateKey] = field(default_factory=lambda: [Ed25519PrivateKey.generate()])
     asked: int = 0
     url: str = ""
+
+    def __post_init__(self) -> None:
+        self.signs_with = self.keys[0]
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[IdentityProvider]:
@@ -55,8 +58,9 @@ class IdentityProvider:
         await writer.drain()
         writer.close()
 
-    def token(self, player: str, role: str) -> str:
-        key, now, email = self.keys[-1], int(time.time()), f"{player}@example.com"
+    def token(self, player: str, role: str, *, newest: bool = False) -> str:
+        key = self.keys[-1] if newest else self.signs_with
+        now, email = int(time.time()), f"{player}@example.com"
         claims = {
             "iss": TOKEN_ISSUER,
             "aud": TOKEN_AUDIENCE,
@@ -90,12 +94,34 @@ async def club(idle_stack: TestStack, postgres: Postgres) -> AsyncIterator[Forei
         yield ForeignClub(club.url, club.database_url, club.database, club.stack, club.client, club.slots, provider)
 
 
-async def test_a_new_signing_key_is_taken_at_once_and_the_old_one_until_it_is_withdrawn(club: ForeignClub) -> None:
+async def until_known(club: ForeignClub, token: str) -> None:
+    """The API has looked for the key of this token, as it does every few seconds for one that it does not know."""
+    headers = {"Authorization": f"Bearer {token}"}
+    async with asyncio.timeout(60):
+        while (await club.client.get(f"{club.url}/v1/me", headers=headers)).status_code == 401:  # noqa: ASYNC110 - another process looks
+            await asyncio.sleep(0.2)
+
+
+async def test_invented_keys_do_not_flood_the_identity_provider(club: ForeignClub) -> None:
+    stranger, known = IdentityProvider(), club.provider.token("regular", "player")
+    headers = {"Authorization": f"Bearer {stranger.token('stranger', 'admin')}"}
+    before = club.provider.asked
+    answers = await asyncio.gather(*(club.client.get(f"{club.url}/v1/me", headers=headers) for _ in range(100)))
+    assert {answer.status_code for answer in answers} == {401}
+    assert club.provider.asked - before < 20
+    headers = {"Authorization": f"Bearer {known}"}
+    assert (await club.client.get(f"{club.url}/v1/me", headers=headers)).status_code == 200
+
+
+async def test_a_new_signing_key_is_taken_soon_and_the_old_one_until_it_is_withdrawn(club: ForeignClub) -> None:
     players, provider = Players(club), club.provider
     async with players.booking():
         await players.have_held(5)
         with_the_old_key = club.token("early")
         provider.keys.append(Ed25519PrivateKey.generate())
+        await players.have_held(5)
+        await until_known(club, provider.token("scout", "player", newest=True))
+        provider.signs_with = provider.keys[-1]
         await players.have_held(10)
         headers = {"Authorization": f"Bearer {with_the_old_key}"}
         assert (await club.client.get(f"{club.url}/v1/me", headers=headers)).status_code == 200
