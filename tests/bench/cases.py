@@ -1,0 +1,13 @@
+"""All cases by the letter that the issue of the proof gave them: `make bench ONLY=a,f`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from tests.bench.bench import Bench
+from tests.bench.lines import Line
+
+Case = Callable[[Bench], Awaitable[Sequence[Line]]]
+"""Sets up what it needs, measures in interleaved rounds, and leaves nothing running but PostgreSQL and Kafka."""
+
+CASES: Mapping[str, Case] = {}
