@@ -15,7 +15,7 @@ import ipaddress
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, cast
+from typing import TypeAlias, cast
 
 import asyncpg
 import structlog
@@ -69,8 +69,6 @@ REFUSED = Counter("courtside_rate_limited_total", "Requests refused by a limit",
 
 Hits: TypeAlias = tuple[tuple[str, float], ...]
 """Of one request: keys, and the seconds by which each moves its bucket on."""
-Row: TypeAlias = Sequence[Any]
-"""Key, whether the hit was refused, and the seconds until the bucket is full again."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +152,7 @@ class Buckets:
         found = await self._gathering.answer(tuple((key, limit.step_seconds) for key, limit in limits.items()))
         return [Taken(limits[key], refused, full_in) for key, refused, full_in in found]
 
-    async def _take(self, hits: Sequence[Hits]) -> list[list[Row]]:
+    async def _take(self, hits: Sequence[Hits]) -> list[list[asyncpg.Record]]:
         asked = [hit for request in hits for hit in request]
         keys, steps = [key for (key, _) in asked], [step for (_, step) in asked]
         try:
