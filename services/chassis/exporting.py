@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from opentelemetry import trace
-from opentelemetry.trace import Span
+from opentelemetry.trace import NoOpTracerProvider, Span
 
 from services.chassis.settings import Settings
 
@@ -31,6 +31,9 @@ LAST_SPANS_MS = 3_000
 def exporting(settings: Settings, role: str) -> Iterator[None]:
     """For the life of the process."""
     if not is_wanted():
+        trace.set_tracer_provider(
+            NoOpTracerProvider()
+        )  # else OpenTelemetry looks through the environment for each span
         yield
         return
     provider = _provider(settings, role)

@@ -36,7 +36,7 @@ def current_correlation_id() -> str | None:
 
 def is_recording() -> bool:
     """Spans go somewhere: only then is it worth while to begin those that carry no ids on."""
-    return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
+    return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider | trace.NoOpTracerProvider)
 
 
 def read(traceparent: str | None) -> SpanContext | None:
