@@ -12,8 +12,7 @@ from datetime import UTC, datetime
 from typing import Literal
 from uuid import uuid4
 
-from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from courtside_contracts.envelope import Envelope
 from courtside_contracts.topics import BOOKING_EVENTS
@@ -41,7 +40,8 @@ class Place:
     url: str
     topic_prefix: str
     group: str
-    admin: AIOKafkaAdminClient
+    watcher: AIOKafkaConsumer
+    """Of the same group, and no member of it: it sees what is committed."""
 
     @property
     def topic(self) -> str:
@@ -57,8 +57,8 @@ class Place:
         await producer.stop()
 
     async def committed(self) -> int:
-        found = await self.admin.list_consumer_group_offsets(self.group)
-        return sum(max(0, at.offset) for partition, at in found.items() if partition.topic == self.topic)
+        partitions = [TopicPartition(self.topic, number) for number in range(BOOKING_EVENTS.partitions)]
+        return sum([await self.watcher.committed(partition) or 0 for partition in partitions])
 
     async def consumed_per_second(self, events: int, consumer: AbstractAsyncContextManager[object]) -> float:
         """From the first commit of offsets to the last; a fresh process each time."""
@@ -81,12 +81,13 @@ async def opened(stack: TestStack) -> AsyncIterator[Place]:
     url, (bootstrap, topic_prefix) = await asyncio.gather(stack.new_database("payments"), stack.new_topics())
     migrating = stack.environment("payments", PAYMENTS_DATABASE_URL=url)
     await stack.run("migrate", "services.payments", "migrate", **migrating)
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
+    group = f"{topic_prefix}payments"
+    watcher = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False)
+    await watcher.start()
     try:
-        yield Place(stack, url, topic_prefix, f"{topic_prefix}payments", admin)
+        yield Place(stack, url, topic_prefix, group, watcher)
     finally:
-        await admin.close()
+        await watcher.stop()
         await stack.drop_topics(topic_prefix)
 
 
