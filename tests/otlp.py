@@ -23,7 +23,7 @@ from tests.ports import free_port
 
 @dataclass(frozen=True)
 class Told:
-    """One span. Ids in hex; `links` are (trace id, span id)."""
+    """One span. Ids in hex; `links` are (trace id, span id); times in seconds since 1970."""
 
     service: str
     trace_id: str
@@ -35,6 +35,8 @@ class Told:
     links: tuple[tuple[str, str], ...]
     failed: bool
     events: tuple[Mapping[str, Any], ...]
+    began_at: float
+    ended_at: float
 
 
 @dataclass
@@ -85,6 +87,8 @@ def _read(request: ExportTraceServiceRequest) -> list[Told]:
             links=tuple((link.trace_id.hex(), link.span_id.hex()) for link in span.links),
             failed=span.status.code == span.status.STATUS_CODE_ERROR,
             events=tuple(_attributes(event.attributes) for event in span.events),
+            began_at=span.start_time_unix_nano / 1e9,
+            ended_at=span.end_time_unix_nano / 1e9,
         )
         for sent in request.resource_spans
         for scope in sent.scope_spans

@@ -101,7 +101,7 @@ class Envelope:
 
 def rfc3339(instant: datetime) -> str:
     """UTC with microseconds and `Z`: the one form that all services write, so that equal instants are equal bytes."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def _text(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:

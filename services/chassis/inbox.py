@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Column, DateTime, Table, Text, func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Column, DateTime, Table, Text, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.chassis.database import CHASSIS
@@ -19,16 +18,24 @@ inbox = Table(
 )
 """Keyed by the event's id, never by topic and offset: a producer's duplicate or a redrive has another offset."""
 
+# One array, not a row of values for each id: the same statement for a batch of any size, and half the cost of a large one.
+CLAIM = text("""
+INSERT INTO inbox (consumer_group, event_id)
+SELECT :consumer_group, event_id FROM unnest(CAST(:event_ids AS text[])) AS event_id ORDER BY event_id
+ON CONFLICT DO NOTHING
+RETURNING event_id
+""")
+
 
 async def claim(session: AsyncSession, group: str, event_ids: Sequence[str]) -> set[str]:
     """Mark events as handled within the caller's transaction, and return those that were not handled before.
 
-    A copy that another transaction is handling right now is waited for, not run beside it. The ids are sorted, so two batches that
-    share some of them cannot lock each other out.
+    A copy that another transaction is handling right now is waited for, not run beside it. They are claimed in one order, so two batches
+    that share some of them cannot lock each other out.
     """
-    rows = [{"consumer_group": group, "event_id": event_id} for event_id in sorted(set(event_ids))]
-    statement = insert(inbox).on_conflict_do_nothing().returning(inbox.c.event_id)
-    return set((await session.scalars(statement, rows)).all()) if rows else set()
+    if not event_ids:
+        return set()
+    return set((await session.scalars(CLAIM, {"consumer_group": group, "event_ids": list(event_ids)})).all())
 
 
 async def has(session: AsyncSession, group: str, event_id: str) -> bool:

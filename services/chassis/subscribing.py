@@ -194,8 +194,11 @@ def _split(
 
 
 async def _raw_parser(batch: Any, original: Any) -> Any:
-    """Total: a header that is not UTF-8 never reaches FastStream's own decoding, which would lose the whole batch."""
-    message = await original(tuple(dataclasses.replace(record, headers=()) for record in batch))
+    """Total: a header that is not UTF-8 never reaches FastStream's own decoding, which would lose the whole batch.
+
+    The first record and the last are all that it makes something of: an id for the batch.
+    """
+    message = await original(tuple(dataclasses.replace(record, headers=()) for record in (batch[0], batch[-1])))
     message.raw_message = batch
     return message
 
