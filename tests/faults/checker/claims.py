@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from tests.faults.checker.records import Record
 
 LIVE = ("held", "confirmed")
-FOREVER = datetime.max.replace(tzinfo=UTC)
+FOREVER = datetime(9000, 1, 1, tzinfo=UTC)
 
 WAITED = timedelta(seconds=15)
 """How long a request may wait for its turn at most: 5 s for a connection and 10 s for its statement. Its facts bear the time at which it
