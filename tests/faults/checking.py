@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.local.environment import ROOT
-from tests.faults.checker.checking import watch
+from tests.faults.checker import watch
 
 CLEAN, VIOLATIONS = 0, 1
 
@@ -48,3 +48,8 @@ async def judged(folder: Path) -> bool:
 def verdict(folder: Path) -> dict[str, Any]:
     told: dict[str, Any] = json.loads((folder / "verdict.json").read_text())
     return told
+
+
+def violated(folder: Path) -> set[str]:
+    """The invariants that were broken in this run."""
+    return {name for name, found in verdict(folder)["invariants"].items() if not found["clean"]}
