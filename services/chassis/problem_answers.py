@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from services.chassis.database import NoDatabase
+from services.chassis.database import UNREACHABLE, NoDatabase
 from services.chassis.problems import (
     MEDIA_TYPE,
     DatabaseAway,
@@ -45,7 +45,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_exception)
     # By name, since what only `Exception` catches is raised again behind the answer.
-    for failure in (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, NoDatabase, OSError, Exception):
+    for failure in (SQLAlchemyError, asyncpg.PostgresError, NoDatabase, *UNREACHABLE, Exception):
         app.add_exception_handler(failure, _on_failure)
 
 
@@ -98,7 +98,11 @@ def _allowed(request: Request) -> str:
 async def _on_failure(_: Request, error: Exception) -> JSONResponse:
     if is_database_away(error) or isinstance(error, OSError):
         log.warning("database away", error=type(error).__name__)
-        return respond(DatabaseAway("The database does not answer. Nothing was changed; try again."))
+        return respond(
+            DatabaseAway(
+                "The database does not answer. Try again, with the same Idempotency-Key: it may have done what was asked for."
+            )
+        )
     if is_busy(error):
         log.warning("database busy", error=type(error).__name__)
         return respond(DatabaseBusy("Others are changing the same thing. Nothing was changed; try again."))

@@ -101,7 +101,7 @@ class RequestNotValid(Invalid):
 
 
 class DatabaseAway(Unavailable):
-    """The database does not answer. Nothing was changed."""
+    """The database does not answer. Try again, with the same `Idempotency-Key`: it may have done what was asked for."""
 
 
 class DatabaseBusy(Unavailable):

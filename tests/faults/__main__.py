@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import random
 import time
@@ -16,7 +17,7 @@ from deploy.local.environment import Paths
 from tests.faults import reporting, running
 from tests.faults.checking import violated
 from tests.faults.plan.plan import Plan
-from tests.faults.plan.planning import plan
+from tests.faults.plan.planning import VISITS_PER_SECOND, plan
 from tests.faults.shrinking import shrunk
 
 app = typer.Typer(add_completion=False, help=__doc__)
@@ -31,11 +32,14 @@ def run(
         int | None, typer.Option(help="The same seed is the same plan; a fresh one when not given.")
     ] = None,
     minutes: Annotated[float, typer.Option(min=0.1, help="How long the storm lasts.")] = 5.0,
+    visits_per_second: Annotated[
+        float, typer.Option(min=0.1, help="Fewer for a machine that is busy.")
+    ] = VISITS_PER_SECOND,
     replay: Annotated[Path | None, typer.Option(exists=True, help="A `plan.json` that is played again.")] = None,
     faults: Annotated[bool, typer.Option(help="Without, only the visits are played.")] = True,
 ) -> None:
     """Play a plan, and have what is left behind judged."""
-    chosen = Plan.read(replay) if replay else plan(_fresh() if seed is None else seed, minutes)
+    chosen = Plan.read(replay) if replay else plan(_fresh() if seed is None else seed, minutes, visits_per_second)
     if not faults:
         chosen = chosen.without(range(len(chosen.faults)))
     folder = _folder(chosen)
@@ -77,4 +81,5 @@ def _played(chosen: Plan, folder: Path) -> bool:
 
 
 if __name__ == "__main__":
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # that the broker is away is our own doing
     app()

@@ -1,7 +1,7 @@
 """The ledger of all runs: `docs/proof.jsonl` has one line for each, `docs/proof.md` is written from it.
 
-`python -m tests.faults.proof [RUN_FOLDER ...]` adds runs, when there are some, and writes the page. A line of the sort `found` is written by
-hand, when a storm has found a defect and it is mended: the seed, what it was, and since which commit it is not there any more.
+`python -m tests.faults.proof [RUN_FOLDER ...]` adds runs, when there are some, and writes the page. A line of the sort `found` is written
+by hand, when a storm has found a defect and it is mended: the seed, what it was, and since which commit it is not there any more.
 """
 
 from __future__ import annotations

@@ -100,10 +100,14 @@ async def play(plan: Plan, folder: Path) -> bool:
 
 
 async def _storm(run: Run) -> None:
+    over = asyncio.Event()
     with (run.folder / "faults.jsonl").open("w") as log:
-        async with asyncio.TaskGroup() as storm:
-            storm.create_task(everybody_comes(run.storm.scene, run.plan))
-            storm.create_task(play_all(run.storm, run.plan, log))
+        visits = asyncio.create_task(everybody_comes(run.storm.scene, run.plan, over))
+        try:
+            await play_all(run.storm, run.plan, log)
+        finally:
+            over.set()
+            await visits
 
 
 async def _come_to_rest(run: Run) -> None:

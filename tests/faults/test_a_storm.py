@@ -12,7 +12,7 @@ from tests.faults import checking, reporting, running
 from tests.faults.plan.planning import plan
 
 SEED = "COURTSIDE_FAULTS_SEED"
-MINUTES = 0.5
+MINUTES, VISITS_PER_SECOND = 0.5, 4.0
 """What a merge has time for. `make faults` is for a release, `make faults-long` for a night."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.child_servers, pytest.mark.timeout(900)]
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.child_servers, pytest.mark.timeout(9
 async def test_a_short_storm_breaks_no_promise(tmp_path: Path) -> None:
     seed = int(os.environ.get(SEED) or random.SystemRandom().randrange(100_000))
     folder = tmp_path / f"seed-{seed}"
-    clean = await running.play(plan(seed, MINUTES), folder)
+    clean = await running.play(plan(seed, MINUTES, VISITS_PER_SECOND), folder)
     told = reporting.figures(folder)
     assert not told["left"], f"seed {seed}: it did not come to rest: {told['left']}"
     assert clean, f"seed {seed}: {checking.violated(folder)}\n{(folder / 'verdict.txt').read_text()}"

@@ -36,13 +36,13 @@ STORIES: dict[str, Story] = {
 PATIENT = frozenset({stories.pays_late.__name__})
 
 
-async def everybody_comes(scene: Scene, plan: Plan) -> None:
-    """Until the storm's time is over; who is in the middle of a story then ends it."""
+async def everybody_comes(scene: Scene, plan: Plan, over: asyncio.Event) -> None:
+    """Until the storm is `over`, and its minutes with it; who is in the middle of a story then ends it."""
     places = asyncio.Semaphore(AT_ONCE)
     async with asyncio.TaskGroup() as visits:
         for operation in plan.operations:
             await asyncio.sleep(max(0.0, operation.at_second - scene.history.second))
-            if scene.history.second > plan.minutes * 60:
+            if over.is_set() and scene.history.second > plan.minutes * 60:
                 return
             if operation.story in PATIENT:
                 visits.create_task(_live(scene, operation))

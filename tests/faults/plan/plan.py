@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+LONGEST_FACTOR = 2.0
+"""A machine that does not keep up may take so many times the planned minutes, and visits go on all the while."""
+
 
 @dataclass(frozen=True, slots=True)
 class Point:

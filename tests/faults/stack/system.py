@@ -25,7 +25,7 @@ from tests.faults.stack.servers import SETTINGS, LinkedStack
 from tests.ports import free_port
 
 MUTANT = "COURTSIDE_MUTANT"
-RETRY_SECONDS = (0.5, 2.0, 5.0, 10.0)
+RETRY_SECONDS = (1.0, 3.0, 8.0, 15.0)
 """In the place of 5 s, 1 m, 10 m and 1 h: the same ladder, for a run of minutes."""
 PATIENCE_SECONDS = 90.0
 
