@@ -24,7 +24,7 @@ from prometheus_client import Counter
 from sqlalchemy import Column, DateTime, MetaData, Table, Text, delete, func, select
 
 from services.chassis.auth import Caller
-from services.chassis.database import NAMING, Database
+from services.chassis.database import NAMING, UNREACHABLE, Database
 from services.chassis.gathering import Gathering
 from services.chassis.http import add_headers
 from services.chassis.problems import TooManyRequests
@@ -158,7 +158,7 @@ class Buckets:
         try:
             async with self._database.pool.acquire(timeout=PATIENCE_SECONDS) as connection:
                 rows = {row[0]: row for row in await connection.fetch(TAKE, keys, steps, float(WINDOW_SECONDS))}
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:  # a time-out is an OSError
+        except (*UNREACHABLE, asyncpg.PostgresError) as error:
             log.warning("rate limits not applied", error=type(error).__name__)
             return [[] for _ in hits]
         return [[rows[key] for key, _ in request] for request in hits]
