@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from tests.unit.faults.spoiling import anas, block_a_slot, day_as_shown, rename, spoiling
-from tests.unit.faults.stories import FIRST_SLOT, NOW, SLOT, Club, name
+from tests.unit.faults.stories import COURT, FIRST_SLOT, NOW, SLOT, Club, name
 
 
 @spoiling("I1", "overlap")

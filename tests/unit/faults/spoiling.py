@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from tests.unit.faults.stories import COURT, FIRST_SLOT, PRICE, SLOT, Club, name
+from tests.unit.faults.stories import COURT, FIRST_SLOT, PRICE, SLOT, VENUE, Club, name
 
 Spoil = Callable[[Club], object]
 SPOILS: list[tuple[str, str, Spoil]] = []
