@@ -10,7 +10,7 @@ WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 AUDIT = $(BIN)/uv run --quiet --no-project --isolated --python $(BIN)/python --with-requirements requirements/audit.txt
 
-.PHONY: help up down reset demo test test-slow test-unit test-containers test-compose lint types fmt logs lock audit sbom
+.PHONY: help up down reset demo test test-slow test-unit test-containers test-compose simulate lint types fmt logs lock audit sbom
 
 help: ## Explain each target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ test-compose: $(READY) ## The images, `docker compose up`, a booking through the
 
 test-unit: $(READY) ## The pure tests, in seconds
 	@$(BIN)/python -m pytest -m "not slow" tests/unit
+
+simulate: $(READY) ## Lives of the three services in one process, each from its seed: SEEDS=5000, SECONDS=60, FIRST=7, or REPLAY=<file>
+	@$(BIN)/python -m tests.simulation $(if $(REPLAY),--replay $(REPLAY),$(if $(SEEDS),--seeds $(SEEDS),--seconds $(or $(SECONDS),60)) $(if $(FIRST),--first $(FIRST)))
 
 lint: $(READY) ## ruff, import-linter and deptry
 	@$(BIN)/ruff check .

@@ -71,28 +71,37 @@ async def sail(
     stack = await TestStack.open()
     try:
         await stack.start_postgres()
-        return await sail_on(
+        errands = await errands_on(
             stack,
-            [
-                Errand(
-                    urls={service: await stack.new_database(service) for service in SERVICES},
-                    folder=str(Paths.read(os.environ).home / "simulation"),
-                    first=first + number,
-                    stride=workers,
-                    count=len(range(number, seeds, workers)),
-                    seconds=seconds,
-                    mutant=mutant,
-                    replay=replay,
-                    until_found=until_found,
-                )
-                for number in range(workers)
-            ],
+            workers,
+            first=first,
+            count=seeds,
+            seconds=seconds,
+            mutant=mutant,
+            replay=replay,
+            until_found=until_found,
         )
+        return await sail_on(errands)
     finally:
         await stack.close()
 
 
-async def sail_on(stack: TestStack, errands: list[Errand]) -> Report:
+async def errands_on(stack: TestStack, workers: int, *, first: int = 1, count: int = 0, **asked: Any) -> list[Errand]:
+    """One for each worker, with databases of its own. `count` is that of all of them together."""
+    return [
+        Errand(
+            urls={service: await stack.new_database(service) for service in SERVICES},
+            folder=str(Paths.read(os.environ).home / "simulation"),
+            first=first + number,
+            stride=workers,
+            count=len(range(number, count, workers)),
+            **asked,
+        )
+        for number in range(workers)
+    ]
+
+
+async def sail_on(errands: list[Errand]) -> Report:
     report = Report()
     began = time.monotonic()
     await asyncio.gather(*(_run(errand, report) for errand in errands))
@@ -105,7 +114,12 @@ async def _run(errand: Errand, report: Report) -> None:
     environment = os.environ | {"PYTHONHASHSEED": "0"}
     command = (sys.executable, "-m", "tests.simulation.worker", json.dumps(asdict(errand)))
     process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, env=environment, cwd=REPOSITORY, limit=LINE_MAX_BYTES
+        *command,
+        stdout=asyncio.subprocess.PIPE,
+        env=environment,
+        cwd=REPOSITORY,
+        limit=LINE_MAX_BYTES,
+        start_new_session=True,
     )
     assert process.stdout is not None
     try:

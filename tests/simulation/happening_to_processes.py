@@ -11,7 +11,8 @@ from tests.simulation.world import World
 MICROSECOND = timedelta(microseconds=1)
 POINTS = (
     *("transaction.written", "transaction.written", "transaction.committed", "transaction.committed"),
-    *("batch.handled", "offsets.committed", "attempt.begun", "attempt.handled", "record.failed", "record.forwarded"),
+    *("batch.handled", "offsets.committed", "record.failed", "record.forwarded"),
+    *("attempt.unwritten", "attempt.begun", "attempt.handled", "attempt.ended"),
     *("relay.read", "relay.sent", "relay.deleted", "relay.committed", "hold.asked", "hold.committed"),
     *("checkout.made", "checkout.shown", "refund.begun", "refund.made", "refund.recorded"),
 )

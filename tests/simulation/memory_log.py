@@ -89,4 +89,4 @@ class MemoryProducer:
 
 def due_at(record: Record, delay_seconds: float) -> float:
     """Seconds since 1970."""
-    return record.timestamp / 1000 + delay_seconds
+    return float(record.timestamp / 1000 + delay_seconds)

@@ -12,10 +12,13 @@ from typing import Any
 from services.booking.bookings import mutations as bookings
 from services.booking.bookings import occupancy
 from services.booking.bookings.domain import Booking
+from services.booking.bookings.queries import locked
 from services.chassis import idempotency, inbox, relay
-from services.chassis.consuming import Delivery
+from services.chassis.consuming import AlreadyHandled, Delivery
 from services.chassis.forwarding import Forwarder
+from services.chassis.retrying import Transient
 from services.notifications.bookings import mutations as news
+from services.notifications.bookings.tables import BookingRow
 from services.notifications.emails import consumers as mails
 from services.payments.orders import mutations as orders
 from services.payments.refunds import consumers as refunds
@@ -29,12 +32,12 @@ def forgets_the_inbox() -> None:
     async def claim(session: object, group: str, event_ids: Any) -> set[str]:
         return set(event_ids)
 
-    inbox.claim = claim  # type: ignore[assignment]
+    _put(inbox, claim=claim)
 
 
 def forgets_late_refunds() -> None:
     """Money that came too late is refused, and nobody writes down that it must go back."""
-    Booking.refuse_payment = lambda self, *_: self._go("refuse payment")  # type: ignore[method-assign]
+    _put(Booking, refuse_payment=lambda self, *_: self._go("refuse payment"))
 
 
 def confirms_unpaid() -> None:
@@ -43,11 +46,11 @@ def confirms_unpaid() -> None:
 
     async def show_and_confirm(work: Any, booking_id: Any, url: str) -> None:
         await show(work, booking_id, url)
-        booking = await bookings.queries.locked(work.session, booking_id)
+        booking = await locked(work.session, booking_id)
         if booking and booking.status == "held":
             booking.pay("order", booking.price_minor, booking.currency)
 
-    bookings.show_checkout = show_and_confirm
+    _put(bookings, show_checkout=show_and_confirm)
 
 
 def takes_no_court_back() -> None:
@@ -56,7 +59,7 @@ def takes_no_court_back() -> None:
     async def take(session: object, booking: object) -> bool:
         return True
 
-    bookings.occupancy = _with(occupancy, take=take)  # type: ignore[assignment]
+    _put(occupancy, take=take)
 
 
 def frees_no_court() -> None:
@@ -64,7 +67,7 @@ def frees_no_court() -> None:
 
     async def release(session: object, booking: object, now: object) -> None: ...
 
-    bookings.occupancy = _with(occupancy, release=release)  # type: ignore[assignment]
+    _put(occupancy, release=release)
 
 
 def commits_offsets_first() -> None:
@@ -77,7 +80,7 @@ def commits_offsets_first() -> None:
         await checkpoint("handling")
         await consume(self, worker, group, place, records)
 
-    Office.consume = too_early  # type: ignore[method-assign]
+    _put(Office, consume=too_early)
 
 
 def deletes_before_it_sends() -> None:
@@ -93,7 +96,7 @@ def deletes_before_it_sends() -> None:
             reach("relay.sent")
         return batch
 
-    relay.Relay._carry = deleting  # type: ignore[method-assign]
+    _put(relay.Relay, _carry=deleting)
 
 
 def loses_what_is_put_off() -> None:
@@ -103,7 +106,7 @@ def loses_what_is_put_off() -> None:
     async def losing(self: Forwarder, record: Any, hop: Any) -> str:
         return str(hop.topic) if hop.topic.endswith("5s") else await forward(self, record, hop)
 
-    Forwarder.forward = losing  # type: ignore[method-assign]
+    _put(Forwarder, forward=losing)
 
 
 def mails_under_a_new_key() -> None:
@@ -122,7 +125,7 @@ def mails_under_a_new_key() -> None:
 
         await send(replace(self, provider=Provider()), attempt, delivery)
 
-    mails.Sending._send = under_a_new_key  # type: ignore[method-assign]
+    _put(mails.Sending, _send=under_a_new_key)
 
 
 def claims_before_it_calls() -> None:
@@ -134,10 +137,10 @@ def claims_before_it_calls() -> None:
             pass
         try:
             await send(self, attempt, delivery)
-        except mails.AlreadyHandled:
+        except AlreadyHandled:
             return
 
-    mails.Sending._send = claiming  # type: ignore[method-assign]
+    _put(mails.Sending, _send=claiming)
 
 
 def believes_the_older_event() -> None:
@@ -145,23 +148,23 @@ def believes_the_older_event() -> None:
     follow = news.follow
 
     async def believing(work: Any, event: Any) -> bool:
-        row = await work.session.get(news.BookingRow, event.booking_id, with_for_update=True)
+        row = await work.session.get(BookingRow, event.booking_id, with_for_update=True)
         if row is not None and event.version < row.version:
             row.version, row.status, row.told = event.version, event.status, event.model_dump(mode="json")
         return await follow(work, event)
 
-    mails.follow = believing
+    _put(mails, follow=believing)
 
 
 def answers_anew() -> None:
     """A repeated request is carried out again."""
-    key = idempotency.IdempotencyKey.of.__func__  # type: ignore[attr-defined]
+    key: Any = idempotency.IdempotencyKey.of
     numbers = iter(range(10**9))
 
-    def of(cls: Any, user_id: Any, told: str | None, operation: str, body: Any = None) -> Any:
-        return key(cls, user_id, told and f"{told} {next(numbers)}", operation, body)
+    def of(user_id: Any, told: str | None, operation: str, body: Any = None) -> Any:
+        return key(user_id, told and f"{told} {next(numbers)}", operation, body)
 
-    idempotency.IdempotencyKey.of = classmethod(of)  # type: ignore[assignment]
+    _put(idempotency.IdempotencyKey, of=staticmethod(of))
 
 
 def pays_for_what_is_lapsed() -> None:
@@ -174,7 +177,7 @@ def pays_for_what_is_lapsed() -> None:
         if attempt.state == "lapsed":
             del work.outgoing[told:]
 
-    orders._accept = accepting
+    _put(orders, _accept=accepting)
 
 
 def takes_a_failed_refund_for_done() -> None:
@@ -184,10 +187,10 @@ def takes_a_failed_refund_for_done() -> None:
     async def believing(call: Any, polar: Any, net_minor: int, seen: Any) -> Any:
         try:
             return await ask(call, polar, net_minor, seen)
-        except refunds.Transient:
+        except Transient:
             return seen
 
-    refunds._ask = believing
+    _put(refunds, _ask=believing)
 
 
 MUTANTS: Mapping[str, Callable[[], None]] = {
@@ -211,14 +214,7 @@ MUTANTS: Mapping[str, Callable[[], None]] = {
 }
 
 
-class _With:
-    def __init__(self, real: Any, changes: dict[str, Any]) -> None:
-        self.__dict__.update(changes)
-        self._real = real
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._real, name)
-
-
-def _with(real: Any, **changes: Any) -> Any:
-    return _With(real, changes)
+def _put(place: Any, **instead: Any) -> None:
+    """A module's or a class's own, replaced for the rest of this process's life."""
+    for name, value in instead.items():
+        setattr(place, name, value)

@@ -186,7 +186,7 @@ class Office:
             if await worker.relay._publish_batch(line, self.sender, worker.queue) is None:
                 doorbell.ring()  # another one is at work, and did not see what is new
         except BaseException:
-            line._top_xact = None  # for the connection to begin anew, as a new one would
+            cast("Any", line)._top_xact = None  # for the connection to begin anew, as a new one would
             await line.execute("ROLLBACK")
             raise
 

@@ -60,8 +60,8 @@ class Plan:
         return str(path)
 
     @classmethod
-    def read(cls, path: Path) -> Plan:
-        told = json.loads(path.read_text())
+    def read(cls, path: Path | str) -> Plan:
+        told = json.loads(Path(path).read_text())
         steps = (Step(one["kind"], tuple(one["numbers"]), one["turns"]) for one in told["steps"])
         return cls(told["seed"], tuple(steps), told["lose_webhooks"])
 

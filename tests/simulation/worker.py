@@ -15,7 +15,7 @@ import uvloop
 from tests.simulation import mutants
 from tests.simulation.plan import STEPS, Plan
 from tests.simulation.running import Verdict, run
-from tests.simulation.shrinking import shrink
+from tests.simulation.shrinking import TRIES_MAX, shrink
 from tests.simulation.world import World
 
 
@@ -35,6 +35,7 @@ class Errand:
     until_found: bool = False
     shrinks: int = 1
     """So many of the failing plans are shrunk."""
+    shrinks_max_tries: int = TRIES_MAX
 
 
 async def work(errand: Errand) -> None:
@@ -49,7 +50,7 @@ async def work(errand: Errand) -> None:
         shrunk = ""
         if not verdict.clean and shrinks:
             shrinks -= 1
-            shrunk = await _shrunk(world, plan, verdict, Path(errand.folder))
+            shrunk = await _shrunk(world, plan, verdict, errand)
         told = asdict(verdict) | {"seconds": time.perf_counter() - began, "shrunk": shrunk}
         print(json.dumps(told), flush=True)  # noqa: T201 - that is how it tells
         if errand.until_found and not verdict.clean:
@@ -69,15 +70,15 @@ def _plans(errand: Errand) -> Iterator[Plan]:
         seed += errand.stride
 
 
-async def _shrunk(world: World, plan: Plan, verdict: Verdict, folder: Path) -> str:
+async def _shrunk(world: World, plan: Plan, verdict: Verdict, errand: Errand) -> str:
     """Where it was written."""
     invariant = _broken(verdict)
 
     async def fails(shorter: Plan) -> bool:
         return invariant in _broken_all(await run(world, shorter))
 
-    small = await shrink(plan, fails)
-    return small.write(folder / f"seed-{plan.seed}.json")
+    small = await shrink(plan, fails, errand.shrinks_max_tries)
+    return small.write(Path(errand.folder) / f"seed-{plan.seed}.json")
 
 
 def _broken(verdict: Verdict) -> str:

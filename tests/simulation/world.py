@@ -87,7 +87,7 @@ class World:
         """Nothing is left of the run before; the club is there, and nobody has booked."""
         await self.turns.bury_all()
         for part in (self.trace, self.calls, self.turns.actors, self.log.in_order):
-            part.clear()  # type: ignore[attr-defined]  # lists, all of them
+            part.clear()
         self.log.partitions.clear()
         self.log.offsets.clear()
         self.clock.at = BEGINNING
