@@ -83,6 +83,14 @@ async def _settle(world: World) -> None:
         while found := deliverable(world):
             await let(world, deliver(world, *found[0]))
             moved = True
-        if not moved:
+        if not moved and not await _look_into_outboxes(world):
             return
     raise NeverAtRest(f"outboxes or topics still move after {ROUNDS_MAX} rounds")
+
+
+async def _look_into_outboxes(world: World) -> bool:
+    """As a relay does ten times a second, whether its doorbell was rung or not. Whether something is there."""
+    for office in world.offices.values():
+        if await office.chassis.database.pool.fetchval("SELECT EXISTS (SELECT FROM outbox)"):
+            office.chassis.doorbell.ring()
+    return any(office.has_something_to_say for office in world.offices.values())

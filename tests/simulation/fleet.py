@@ -18,7 +18,7 @@ from tests.stack import TestStack
 
 SERVICES = ("booking", "payments", "notifications")
 LINE_MAX_BYTES = 1 << 20
-TOLD_EVERY, BREACHES_SHOWN = 50, 10
+TOLD_EVERY, BREACHES_SHOWN, BREACH_MAX_CHARS = 50, 5, 400
 
 
 class WorkerFailed(Exception):
@@ -34,7 +34,7 @@ class Report:
         """Tells at once of what was found, and now and then that it goes on."""
         self.verdicts.append(verdict)
         if verdict["breaches"] or len(self.verdicts) % TOLD_EVERY == 0:
-            found = "".join(f"\n  {breach}" for breach in verdict["breaches"][:BREACHES_SHOWN])
+            found = "".join(f"\n  {breach[:BREACH_MAX_CHARS]}" for breach in verdict["breaches"][:BREACHES_SHOWN])
             shrunk = f"\n  shrunk: make simulate REPLAY={verdict['shrunk']}" if verdict["shrunk"] else ""
             print(f"{len(self.verdicts)} seeds, the last {verdict['seed']}{found}{shrunk}", flush=True)  # noqa: T201
 

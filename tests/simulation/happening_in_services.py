@@ -56,7 +56,9 @@ def deliverable(world: World) -> list[tuple[Office, Group, Place]]:
         for office in world.offices.values()
         for group in office.groups
         for place in world.log.places(group.topics)
-        if office.ready(group, place) and _line(office, group, place) not in busy
+        if world.log.has_more(group.name, place)
+        and office.ready(group, place)
+        and _line(office, group, place) not in busy
     ]
 
 

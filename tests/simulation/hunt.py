@@ -20,7 +20,7 @@ from tests.stack import TestStack
 
 SEEDS = 200
 """In so many a defect must be found."""
-SHRINKS_MAX_TRIES = 60
+SHRINKS_MAX_TRIES = 20
 
 
 @dataclass(frozen=True)
@@ -51,16 +51,20 @@ async def hunt(names: list[str], first: int, beside: int) -> list[Catch]:
     places = asyncio.Semaphore(beside)
     try:
         await stack.start_postgres()
-        return list(await asyncio.gather(*(_hunt_one(stack, name, first, places) for name in names)))
+        errands = await errands_on(stack, len(names))
+        hunts = (
+            _hunt_one(name, replace(errand, first=first), places) for name, errand in zip(names, errands, strict=True)
+        )
+        return list(await asyncio.gather(*hunts))
     finally:
         await stack.close()
 
 
-async def _hunt_one(stack: TestStack, name: str, first: int, places: asyncio.Semaphore) -> Catch:
+async def _hunt_one(name: str, errand: Errand, places: asyncio.Semaphore) -> Catch:
     async with places:
-        [errand] = await errands_on(stack, 1, first=first, count=SEEDS, mutant=name, until_found=True)
-        errand = replace(errand, folder=str(Path(errand.folder) / name), shrinks_max_tries=SHRINKS_MAX_TRIES)
-        report = await sail_on([errand])
+        folder = str(Path(errand.folder) / name)
+        errand = replace(errand, mutant=name, stride=1, count=SEEDS, until_found=True, folder=folder)
+        report = await sail_on([replace(errand, shrinks_max_tries=SHRINKS_MAX_TRIES)])
         catch = await _confirmed(errand, name, report)
         print(catch.row(), flush=True)  # noqa: T201 - a command
         return catch

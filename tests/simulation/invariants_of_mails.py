@@ -22,12 +22,14 @@ MAYBE_OUT = ("superseded", "expired", "unknown")
 
 def one_mail_for_each_news(facts: Facts) -> Iterator[str]:
     taken = Counter(_tag(mail, "email_id") for mail in facts.mails)
+    kept_back = {_tag(mail, "email_id") for mail in facts.mails if mail["last_event"] == "suppressed"}
+    """By Resend, for what became of earlier ones to this address."""
     emails = facts.rows["notifications.emails"]
     for row in emails:
         count = taken.pop(str(row["id"]), 0)
         if count > 1 or (row["state"] in OUT and count == 0):
             yield f"mail {row['id']} ({row['kind']}) is {row['state']} and was taken {count} times"
-        if count and row["state"] not in (*OUT, *MAYBE_OUT):
+        if count and row["state"] not in (*OUT, *MAYBE_OUT) and str(row["id"]) not in kept_back:
             yield f"mail {row['id']} ({row['kind']}) is {row['state']}, and is out"
     for email_id in taken:
         yield f"mail {email_id} is out, and nobody wrote it"

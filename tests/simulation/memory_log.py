@@ -59,6 +59,9 @@ class MemoryLog:
     def places(self, topics: Iterable[str]) -> Iterator[Place]:
         return ((topic, number) for topic in topics for number in range(PARTITIONS))
 
+    def has_more(self, group: str, place: Place) -> bool:
+        return len(self.partitions.get(place, ())) > self.offsets.get((group, place), 0)
+
     def lag(self, group: str, topics: Iterable[str]) -> int:
         places = self.places(topics)
         return sum(len(self.partitions.get(place, ())) - self.offsets.get((group, place), 0) for place in places)

@@ -92,6 +92,7 @@ def deletes_before_it_sends() -> None:
         await connection.execute(relay.DELETE, batch.numbers)
         await connection.execute("BEGIN")
         if batch.rows:
+            queue.passes(batch)
             await self._deliver(connection, sender, batch)
             reach("relay.sent")
         return batch

@@ -28,7 +28,7 @@ from tests.simulation.wire import Wire
 
 POLAR_EVENTS = "checkout.updated checkout.expired order.paid order.refunded refund.created refund.updated"
 """Those that payments looks at."""
-RESEND_EVENTS = "email.delivered email.bounced"
+RESEND_EVENTS = "email.delivered email.bounced email.suppressed"
 
 
 @dataclass(frozen=True)
@@ -115,9 +115,9 @@ class Resend:
         self.outbox.database.execute("INSERT OR REPLACE INTO fates VALUES (?, 'bounced')", (address,))
 
     def mails(self) -> list[dict[str, Any]]:
-        """In the order of sending."""
-        rows = self.outbox.database.rows("SELECT content FROM emails ORDER BY seq")
-        return [json.loads(row["content"]) for row in rows]
+        """In the order of sending, each with what became of it in the end."""
+        rows = self.outbox.database.rows("SELECT content, last_event FROM emails ORDER BY seq")
+        return [json.loads(row["content"]) | {"last_event": row["last_event"]} for row in rows]
 
 
 def pending_webhooks(database: Database) -> list[Webhook]:
