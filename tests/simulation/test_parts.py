@@ -1,0 +1,97 @@
+"""What the simulation is made of, each part alone."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+
+from tests.programs import REPOSITORY
+from tests.simulation.happening_to_processes import POINTS
+from tests.simulation.memory_log import MemoryLog
+from tests.simulation.pinning import SimulatedClock
+from tests.simulation.plan import DRAWN, WEIGHTS, Plan, Step
+from tests.simulation.playing import HAPPENINGS
+from tests.simulation.shrinking import shrink
+from tests.simulation.turns import Process, Turns, checkpoint
+
+
+def test_every_kind_of_step_is_drawn_and_can_be_played() -> None:
+    assert HAPPENINGS.keys() == WEIGHTS.keys() == DRAWN.keys()
+
+
+def test_processes_die_wherever_the_product_says_that_they_may() -> None:
+    sources = (REPOSITORY / "services").rglob("*.py")
+    found = {name for source in sources for name in re.findall(r'\breach\("([^"]+)"\)', source.read_text())}
+    assert set(POINTS) == found
+
+
+def test_a_plan_is_the_same_from_its_seed_and_from_its_file(tmp_path: Path) -> None:
+    plan = Plan.draw(7)
+    assert Plan.draw(7) == plan != Plan.draw(8)
+    assert Plan.read(Path(plan.write(tmp_path / "plan.json"))) == plan
+
+
+async def test_a_failing_plan_keeps_only_the_steps_that_it_needs() -> None:
+    plan = Plan(1, tuple(Step(f"step {number}") for number in range(90)))
+    needed = {"step 3", "step 41", "step 42"}
+
+    async def fails(shorter: Plan) -> bool:
+        return needed <= {step.kind for step in shorter.steps}
+
+    assert {step.kind for step in (await shrink(plan, fails)).steps} == needed
+
+
+async def test_a_process_that_dies_takes_along_all_that_goes_on_in_it_and_nothing_else() -> None:
+    turns, done = Turns(lambda _: None), list[str]()
+    doomed, other = Process("doomed"), Process("other")
+
+    async def work(name: str) -> None:
+        await checkpoint("half way")
+        done.append(name)
+
+    first = turns.begin("first", doomed, lambda: work("first"))
+    second = turns.begin("second", doomed, lambda: work("second"))
+    third = turns.begin("third", other, lambda: work("third"))
+    for actor in (first, second, third):
+        await turns.give(actor, 1)
+    await turns.bury(doomed)
+    await turns.give(third, 9)
+
+    assert done == ["third"]
+    assert first.done
+    assert second.done
+
+
+async def test_of_all_that_goes_on_one_thing_moves_at_a_time() -> None:
+    turns, told = Turns(lambda _: None), list[str]()
+    process = Process("one")
+
+    async def talk(name: str) -> None:
+        for word in ("a", "b"):
+            told.append(f"{name} {word}")
+            await asyncio.sleep(0)
+            told.append(f"{name} {word} again")
+            await checkpoint("between words")
+
+    ana, bo = (turns.begin(name, process, lambda name=name: talk(name)) for name in ("ana", "bo"))  # type: ignore[misc]
+    for actor, number in ((ana, 2), (bo, 2), (ana, 9), (bo, 9)):
+        await turns.give(actor, number)
+
+    spoken = [f"{name} {word}{again}" for word in "ab" for name in ("ana", "bo") for again in ("", " again")]
+    assert told == spoken
+
+
+def test_a_group_meets_a_record_again_until_it_commits_and_a_copy_behind_all_others() -> None:
+    log = MemoryLog(SimulatedClock())
+    first = log.append("booking.events", b"one", b"1", ())
+    log.append("booking.events", b"one", b"2", ())
+    place = (first.topic, first.partition)
+
+    assert [record.value for record in log.after("payments", place, 9)] == [b"1", b"2"]
+    log.commit("payments", place, 2)
+    assert log.after("payments", place, 9) == []
+    log.append_copy(first)
+    assert [record.value for record in log.after("payments", place, 9)] == [b"1"]
+    log.go_back("payments", place, 1)
+    assert [record.value for record in log.after("payments", place, 9)] == [b"2", b"1"]
