@@ -8,6 +8,7 @@ from typing import ClassVar
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from services.chassis.published import is_published
 from services.chassis.settings import Settings
 
 LOCAL_CALENDAR_KEY = "a laptop's key, which everybody knows"
@@ -30,5 +31,5 @@ class BookingSettings(Settings):
         yield from super().unfit_for_production()
         if not self.public_url.startswith("https://"):
             yield "public_url", "must be https:// in production"
-        if self.calendar_key.get_secret_value() == LOCAL_CALENDAR_KEY:
+        if is_published(self.calendar_key):
             yield "calendar_key", "must be a secret of your own in production: `openssl rand -hex 32` makes one"

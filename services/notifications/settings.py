@@ -8,6 +8,7 @@ from typing import ClassVar
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from services.chassis.published import is_published
 from services.chassis.settings import Settings
 
 LOCAL_STAFF = "front-desk@courtside.example"
@@ -48,10 +49,17 @@ class NotificationsSettings(Settings):
         yield from super().unfit_for_production()
         if not self.resend_base_url.startswith("https://"):
             yield "resend_base_url", "must be https:// in production: mails and the key go over it"
+        if is_published(self.resend_api_key):
+            yield "resend_api_key", "must be your account's own: this one opens a stand-in"
         if self.sender == LOCAL_SENDER:
             yield "sender", "must be an address of a domain that Resend has verified for you"
         if not self.resend_webhook_secrets or not all(map(_is_secret, self.resend_webhook_secrets)):
             yield "resend_webhook_secrets", "must hold at least one secret, and no empty one, in production"
+        if any(map(is_published, self.resend_webhook_secrets)):
+            yield (
+                "resend_webhook_secrets",
+                "must hold your endpoint's secrets alone: what is published, anybody signs",
+            )
         if self.staff_address == LOCAL_STAFF:
             yield "staff_address", "must be an address that somebody of yours reads"
 

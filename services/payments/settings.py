@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from services.chassis.published import is_published
 from services.chassis.settings import Settings
 
 LOCAL_SUCCESS_URL = "http://127.0.0.1:8001/v1/bookings/{BOOKING_ID}"
@@ -45,8 +46,17 @@ class PaymentsSettings(Settings):
         yield from super().unfit_for_production()
         if not self.polar_base_url.startswith("https://"):
             yield "polar_base_url", "must be https:// in production"
+        if is_published(self.polar_access_token):
+            yield "polar_access_token", "must be your organization's own: this one opens a stand-in"
+        if is_published(str(self.polar_product_id)):
+            yield "polar_product_id", "must be a product of yours at Polar"
         secrets = [secret.get_secret_value() for secret in self.polar_webhook_secrets]
         if not secrets or not all(secrets):
             yield "polar_webhook_secrets", "must hold at least one secret, and no empty one, in production"
+        if any(map(is_published, secrets)):
+            yield (
+                "polar_webhook_secrets",
+                "must hold your endpoint's secrets alone: what is published, anybody signs",
+            )
         if not self.success_url.startswith("https://"):
             yield "success_url", "must be https:// in production"

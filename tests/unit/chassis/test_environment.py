@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from services.booking.settings import BookingSettings
 from services.chassis.environment import WronglyTold, read
+from services.chassis.published import PUBLISHED
 from services.chassis.settings import Settings
 from services.notifications.settings import NotificationsSettings
 from services.payments.settings import PaymentsSettings
@@ -101,8 +103,11 @@ OWN = {
     "BOOKING_PUBLIC_URL": (None, "must be https://"),
     "PAYMENTS_POLAR_BASE_URL": ("http://127.0.0.1:8011", "must be https://"),
     "PAYMENTS_POLAR_WEBHOOK_SECRETS": ('["whsec_c2VjcmV0", ""]', "no empty one"),
+    "PAYMENTS_POLAR_ACCESS_TOKEN": ("polar_oat_local", "your organization's own"),
+    "PAYMENTS_POLAR_PRODUCT_ID": ("00000000-0000-4000-8000-000000000000", "a product of yours"),
     "PAYMENTS_SUCCESS_URL": (None, "must be https://"),
     "NOTIFICATIONS_RESEND_BASE_URL": ("http://127.0.0.1:8012", "must be https://"),
+    "NOTIFICATIONS_RESEND_API_KEY": ("re_local", "your account's own"),
     "NOTIFICATIONS_SENDER": (None, "a domain that Resend has verified"),
 }
 FOR_A_LAPTOP = OWN | {f"{name.upper()}_{field}": told for name in SERVICES for field, told in COMMON.items()}
@@ -115,6 +120,17 @@ def test_production_refuses_what_is_for_a_laptop(monkeypatch: pytest.MonkeyPatch
     assert message.startswith(variable), message
     assert sentence in message
     assert ";" not in message, "one thing was wrong"
+
+
+@pytest.mark.parametrize("secret", sorted(one for one in PUBLISHED if one.startswith("whsec_")))
+@pytest.mark.parametrize("variable", ["PAYMENTS_POLAR_WEBHOOK_SECRETS", "NOTIFICATIONS_RESEND_WEBHOOK_SECRETS"])
+def test_production_believes_no_webhook_that_anybody_can_sign(
+    monkeypatch: pytest.MonkeyPatch, variable: str, secret: str
+) -> None:
+    told_secrets = json.dumps(["whsec_c2VjcmV0", secret])
+    message = refused(monkeypatch, variable.partition("_")[0].lower(), **{variable: told_secrets})
+    assert message.startswith(f"{variable} must hold your endpoint's secrets alone"), message
+    assert secret not in message
 
 
 @pytest.mark.parametrize("service", SERVICES)
