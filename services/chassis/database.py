@@ -105,8 +105,18 @@ class NoDatabase(Exception):
     """The database cannot be reached, lets nobody in, or was lost before it answered: the same will do later."""
 
 
-UNREACHABLE = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, SQLAlchemyTimeoutError)
-"""What connecting and talking raise when the other end is away. A time-out is an `OSError`."""
+UNREACHABLE = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    SQLAlchemyTimeoutError,
+)
+"""What connecting and talking raise when the other end is away. A time-out is an `OSError`; the internal error is asyncpg's own confusion
+about a connection that goes in the middle of an exchange ("cannot switch to state 12; another operation is in progress")."""
+
+DATABASE_LOST = (*UNREACHABLE, asyncpg.PostgresError)
+"""What a session ends with that is cut, refused or silent: the next one may go well."""
 
 
 class StatelessConnection(asyncpg.Connection):

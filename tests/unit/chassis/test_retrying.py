@@ -144,6 +144,7 @@ def test_headers_that_are_not_ours_travel_as_they_came() -> None:
     [
         (NoDatabase("gaierror"), True),
         (asyncpg.InterfaceError("connection is closed"), True),
+        (asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress"), True),
         (asyncpg.InvalidPasswordError("no"), True),
         (asyncpg.ReadOnlySQLTransactionError("failover"), True),
         (asyncpg.DiskFullError("full"), True),
