@@ -252,21 +252,3 @@ def test_the_broker_has_the_topics_and_users_of_the_code() -> None:
     kept_by = {each["spec"]["replicas"] for each in of("prod", "KafkaTopic")}
     assert kept_by == {of("prod", "KafkaNodePool")[0]["spec"]["replicas"]} == {3}
     assert {each["spec"]["replicas"] for each in of("dev", "KafkaTopic")} == {1}
-
-
-def test_every_policy_of_the_network_finds_somebody() -> None:
-    """A label that was renamed would close nothing, or all."""
-    ours = [pod["metadata"]["labels"] for _, pod in pods("prod")]
-    for policy in of("prod", "NetworkPolicy"):
-        selector = policy["spec"]["podSelector"]
-        wanted = dict(selector.get("matchLabels", {}))
-        wanted |= {each["key"]: each["values"][0] for each in selector.get("matchExpressions", [])}
-        of_the_database = set(wanted) == {"cnpg.io/cluster"}
-        found = [labels for labels in ours if wanted.items() <= labels.items()]
-        assert found or of_the_database, policy["metadata"]["name"]
-    closed_databases = {
-        each["spec"]["podSelector"]["matchLabels"]["cnpg.io/cluster"]
-        for each in of("prod", "NetworkPolicy")
-        if "cnpg.io/cluster" in each["spec"]["podSelector"].get("matchLabels", {})
-    }
-    assert closed_databases == {each["metadata"]["name"] for each in of("prod", "Cluster")}
