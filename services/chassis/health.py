@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -17,6 +18,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from courtside_contracts.envelope import rfc3339
 from services.chassis import migrations
@@ -72,6 +75,24 @@ class Check:
         return self._since
 
 
+UNKNOWN = "not known: the database does not answer"
+"""Of whatever is asked of it, beside the check of the database itself: one trouble, told once."""
+
+
+@asynccontextmanager
+async def _connected(database: Database) -> AsyncIterator[AsyncConnection]:
+    """Raises `Degraded` while the database lets nobody in, or says nothing."""
+    try:
+        async with asyncio.timeout(CHECK_SECONDS / 2):
+            connection = await database.engine.connect()
+    except (OSError, SQLAlchemyError) as error:  # a time-out is an `OSError`
+        raise Degraded(UNKNOWN) from error
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
 def database_check(database: Database) -> Check:
     async def probe() -> str:
         async with database.engine.connect() as connection:
@@ -81,19 +102,9 @@ def database_check(database: Database) -> Check:
     return Check(probe, "fail")
 
 
-def kafka_check(bootstrap: str) -> Check:
-    async def probe() -> str:
-        host, port = bootstrap.split(",", maxsplit=1)[0].rsplit(":", 1)
-        _, writer = await asyncio.open_connection(host, int(port))
-        writer.close()
-        return "accepts connections"
-
-    return Check(probe, "warn")
-
-
 def outbox_check(database: Database) -> Check:
     async def probe() -> str:
-        async with database.engine.connect() as connection:
+        async with _connected(database) as connection:
             found = text("SELECT extract(epoch FROM clock_timestamp() - created_at) FROM outbox ORDER BY seq LIMIT 1")
             age = float((await connection.execute(found)).scalar() or 0)
         if age > OUTBOX_AGE_WARN_SECONDS:
@@ -134,7 +145,7 @@ def clock_check(clock: DatabaseClock) -> Check:
 
 def letters_check(database: Database) -> Check:
     async def probe() -> str:
-        async with database.engine.connect() as connection:
+        async with _connected(database) as connection:
             count = text("SELECT count(*) FROM (SELECT FROM dead_letters WHERE state = 'open' LIMIT 1000) AS open")
             found = int((await connection.execute(count)).scalar() or 0)
         if found:
@@ -149,7 +160,7 @@ def migrations_check(database: Database, settings: Settings) -> Check:
 
     async def probe() -> str:
         behind = await asyncio.to_thread(migrations.revisions, settings.service)
-        async with database.engine.connect() as connection:
+        async with _connected(database) as connection:
             found = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one()
         if found in behind[1:]:
             raise NotMigrated(

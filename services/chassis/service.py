@@ -20,6 +20,7 @@ from fastapi import APIRouter
 from services.chassis import crash_points, health, http, logging, migrations, outbox_tidying
 from services.chassis.auth import TokenVerifier
 from services.chassis.breaker import Breaker
+from services.chassis.broker_watch import BrokerWatch
 from services.chassis.clock import DatabaseClock
 from services.chassis.consuming import Consumers
 from services.chassis.crons import Periodic
@@ -135,13 +136,14 @@ class Process:
         listener = listen(self.settings)
         chassis = await self._chassis()
         service = self.build(chassis)
+        brokers = BrokerWatch(self.settings)
         topics = TopicsWatch(self.settings, used_by(self.settings.service, service.consumers.topics))
         app = http.create_app(
             self.settings,
             service.title,
             service.body_max_bytes,
             [*(service.routers if self.serves else ()), health.router],
-            checks=self._checks(chassis, service.consumers.breaker, topics),
+            checks=self._checks(chassis, service.consumers.breaker, brokers, topics),
             stalled=self.stalled,
             chassis=chassis,
             desk=Desk(self.settings.service, service.consumers.by_type, relays=self.settings.outbox_relay),
@@ -150,7 +152,7 @@ class Process:
         )
         parts = [serve(app, listener, self.settings, self.stopping), *self._work(chassis, service)]
         try:
-            return await self._supervise(parts, self._relay(), [*self._aides(chassis), topics.keep()])
+            return await self._supervise(parts, self._relay(), [*self._aides(chassis), brokers.keep(), topics.keep()])
         finally:
             if service.close:
                 await service.close()
@@ -161,12 +163,14 @@ class Process:
         doorbell = Doorbell(self.settings.database_url.get_secret_value())
         return Chassis(self.settings, database, clock, UnitOfWorkFactory(database, clock, doorbell.ring), doorbell)
 
-    def _checks(self, chassis: Chassis, breaker: Breaker | None, topics: TopicsWatch) -> dict[str, health.Check]:
+    def _checks(
+        self, chassis: Chassis, breaker: Breaker | None, brokers: BrokerWatch, topics: TopicsWatch
+    ) -> dict[str, health.Check]:
         checks = {
             "database": health.database_check(chassis.database),
             "migrations": health.migrations_check(chassis.database, self.settings),
             "clock": health.clock_check(chassis.clock),
-            "kafka": health.kafka_check(self.settings.kafka_bootstrap),
+            "kafka": health.Check(brokers.verdict, "warn"),
             "topics": health.Check(topics.verdict, "fail" if self.works else "warn"),
         }
         if self.settings.outbox_relay:
