@@ -25,7 +25,9 @@ RULES = OBSERVABILITY / "alerts.yml"
 WHOM = ("process", "service", "provider")
 NAMES = ("prometheus", "promtool")
 
-WINDOW = "15s"
+SCRAPE = "2s"
+"""How often, and for how long each may take: the machine is busy."""
+WINDOW = "30s"
 """In the place of minutes and hours: fifteen scrapes."""
 SOONER = {
     "oldest_age_seconds) > 60": "oldest_age_seconds) > 3",
@@ -79,7 +81,7 @@ async def watching(targets: Mapping[str, str], place: Path) -> AsyncIterator[Pro
         {"job_name": service, "static_configs": [{"targets": [target], "labels": {"service": service, "role": "all"}}]}
         for service, target in targets.items()
     ]
-    told = {"global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}}
+    told = {"global": {"scrape_interval": SCRAPE, "scrape_timeout": SCRAPE, "evaluation_interval": "1s"}}
     (place / "prometheus.yml").write_text(json.dumps(told | {"rule_files": ["alerts.yml"], "scrape_configs": jobs}))
     command = (
         program("prometheus"),

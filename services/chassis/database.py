@@ -69,7 +69,12 @@ class Database:
     async def fetch(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
         """Rows of one statement that is a transaction of its own: one round trip. Raises `NoDatabase`."""
         try:
-            return await self.pool.fetch(statement, *arguments)
+            async with self.pool.acquire() as connection:
+                try:
+                    return await connection.fetch(statement, *arguments)
+                except asyncpg.InternalClientError:
+                    connection.terminate()  # nobody may get it from the pool again
+                    raise
         except UNREACHABLE as error:
             raise NoDatabase(type(error).__name__) from error
 
@@ -89,8 +94,13 @@ class NoDatabase(Exception):
     """The database cannot be reached, or lets nobody in: nothing was done, and the same will do later."""
 
 
-UNREACHABLE = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, SQLAlchemyTimeoutError)
-"""What connecting and talking raise when the other end is away. A time-out is an `OSError`."""
+UNREACHABLE = (
+    *(OSError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresConnectionError),
+    SQLAlchemyTimeoutError,
+)
+"""What connecting and talking raise when the other end is away. A time-out is an `OSError`; a connection that was cut in the middle of a
+statement may be left in a state that asyncpg calls an internal error of its own.
+"""
 
 
 class StatelessConnection(asyncpg.Connection):

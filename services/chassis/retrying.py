@@ -150,7 +150,7 @@ def is_transient(error: BaseException) -> bool:
 
 def is_database_away(error: BaseException) -> bool:
     """Our own database cannot be reached: then nothing is forwarded, since forwarding would only burn attempts."""
-    if isinstance(error, NoDatabase | InterfaceError | asyncpg.InterfaceError):
+    if isinstance(error, NoDatabase | InterfaceError | asyncpg.InterfaceError | asyncpg.InternalClientError):
         return True
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True

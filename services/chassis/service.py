@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import structlog
@@ -47,6 +48,8 @@ log = structlog.get_logger()
 ROLES = ("api", "worker", "all", "migrate")
 
 Part = Coroutine[Any, Any, None]
+Aide = Callable[[], Part]
+AIDE_PAUSE_SECONDS = 1.0
 Command = Callable[[Settings], Part]
 
 
@@ -152,7 +155,9 @@ class Process:
         )
         parts = [serve(app, listener, self.settings, self.stopping), *self._work(chassis, service)]
         try:
-            return await self._supervise(parts, self._relay(), [*self._aides(chassis), brokers.keep(), topics.keep()])
+            return await self._supervise(
+                parts, self._relay(), [*self._aides(chassis), _kept(brokers.keep), _kept(topics.keep)]
+            )
         finally:
             if service.close:
                 await service.close()
@@ -199,9 +204,11 @@ class Process:
         return [relay.run(self.drained)] if self.relays else []
 
     def _aides(self, chassis: Chassis) -> list[Part]:
-        aides = [chassis.clock.keep(chassis.database), chassis.doorbell.run()]
-        aides += [measure_lag(chassis.database)] if self.relays else []
-        return [*aides, count_letters(chassis.database)] if self.works else aides
+        database = chassis.database
+        aides: list[Aide] = [partial(chassis.clock.keep, database), chassis.doorbell.run]
+        aides += [partial(measure_lag, database)] if self.settings.outbox_relay else []
+        aides += [partial(count_letters, database)] if self.works else []
+        return [_kept(aide) for aide in aides]
 
     async def _supervise(self, parts: list[Part], relays: list[Part], aides: list[Part]) -> int:
         """A part that fails takes the process with it: a supervisor starts a fresh one. Aides are just ended."""
@@ -224,3 +231,13 @@ class Process:
             task.cancel()
         await asyncio.gather(*everything, return_exceptions=True)
         return 1 if failed or undrained else 0
+
+
+async def _kept(aide: Aide) -> None:
+    """What only watches and tells ends no process, whatever it meets: it is begun again."""
+    while True:
+        try:
+            await aide()
+        except Exception:
+            log.exception("what watches has failed, and begins again")
+        await asyncio.sleep(AIDE_PAUSE_SECONDS)

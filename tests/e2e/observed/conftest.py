@@ -29,6 +29,7 @@ OUTAGE_SECONDS = float(os.environ.get("OUTAGE_SECONDS", "0"))
 """How long each outage lasts at the least; its alarm is waited for anyway."""
 GIVE_UP_SECONDS = 120 + OUTAGE_SECONDS / 2
 SLOTS = 400
+OWN = {"payments": {"RECONCILE_EVERY_SECONDS": "5"}}
 CONFIRMED = "booking-confirmed"
 SHORT_LADDER = json.dumps(["PT1S", "PT2S", "PT2S", "PT2S"])
 
@@ -41,7 +42,10 @@ class Observed(System):
     slots: list[Slot]
 
     async def start_again(self, service: str) -> None:
-        await self.stack.start(service, **self.told, **{f"{service.upper()}_RETRY_DELAYS": SHORT_LADDER})
+        ours = {"RETRY_DELAYS": SHORT_LADDER} | OWN.get(service, {})
+        await self.stack.start(
+            service, **self.told, **{f"{service.upper()}_{name}": told for name, told in ours.items()}
+        )
 
     def url(self, part: str) -> str:
         return self.stack.installation.url(part)

@@ -118,14 +118,14 @@ async def test_polar_is_down_and_courts_are_held_all_the_same(observed: Observed
     holds = [(await one.hold(club.slots))[0] for one in crowd]
     await warned(club, "payments", "polar", lambda said: "down" in said)
     await alarmed(club, "CourtsideProviderDown", "polar")
-    await until("the mail of who need not pay", lambda: _has_mail(club, evening.free[-1]))
+    await until("the mail of who need not pay", lambda: has_mail(club, evening.free[-1]))
     await club.stack.start_standin("polar")
     pages = await asyncio.gather(*(one.open_checkout(hold) for one, hold in zip(crowd, holds, strict=True)))
     assert len(set(pages)) == CROWD
     await evening.is_made_up_for()
 
 
-async def _has_mail(club: Observed, booking_id: str) -> bool:
+async def has_mail(club: Observed, booking_id: str) -> bool:
     return await club.mails(booking_id) > 0
 
 
@@ -158,7 +158,7 @@ async def test_payments_is_stopped_and_catches_up(observed: Observed) -> None:
     assert {("fail", "payments", "process"), ("fail", group, "lag")} <= {
         (one["level"], one["where"], one["check"]) for one in findings
     }
-    await until("the mail of who need not pay", lambda: _has_mail(club, evening.free[-1]))
+    await until("the mail of who need not pay", lambda: has_mail(club, evening.free[-1]))
     await club.start_again("payments")
     await evening.is_made_up_for()
 
