@@ -169,7 +169,7 @@ def _default(field: FieldInfo) -> str:
         return "a laptop's"
     if field.is_required() or default is None or default in ("", ()):
         return ""
-    return f"`{json.dumps(default)}`" if isinstance(default, bool) else f"`{default}`"
+    return f"`{json.dumps(default)}`" if isinstance(default, bool | tuple) else f"`{default}`"
 
 
 def _local_stack() -> str:

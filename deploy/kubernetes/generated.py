@@ -1,4 +1,4 @@
-"""The manifests that follow from the code: topics and users for Strimzi, and for KEDA whose lag makes how many workers."""
+"""The manifests that follow from the code: topics and users for Strimzi, for KEDA whose lag makes how many workers, and the network."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import yaml
 
 from courtside_contracts.topics import SERVICES, Topic, all_topics
 from deploy.asyncapi.traffic import CONSUMERS
+from deploy.kubernetes import network
 from deploy.topics.acls import GROUP, LITERAL, TOPIC, Acl, Operation, Rights, all_rights
 from services.chassis.consuming import Consumers
 
@@ -29,7 +30,8 @@ Manifest = dict[str, Any]
 def files() -> dict[str, str]:
     """By path below `base/`."""
     scaling = {f"{service}/scaling.yaml": _text([scaled(service)]) for service in SERVICES}
-    return {"kafka/topics.yaml": _text(topics()), "kafka/users.yaml": _text(users()), **scaling}
+    policies = {name: _text(manifests) for name, manifests in network.files().items()}
+    return {"kafka/topics.yaml": _text(topics()), "kafka/users.yaml": _text(users()), **scaling, **policies}
 
 
 def topics() -> list[Manifest]:

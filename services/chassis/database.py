@@ -67,8 +67,11 @@ class Database:
         """Rows of one statement that is a transaction of its own: one round trip. Raises `NoDatabase`."""
         try:
             async with self.pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
-                rows: list[asyncpg.Record] = await connection.fetch(statement, *arguments)
-                return rows
+                try:
+                    return await connection.fetch(statement, *arguments)
+                except asyncpg.InternalClientError:
+                    connection.terminate()  # nobody may get it from the pool again
+                    raise
         except UNREACHABLE as error:
             raise NoDatabase(type(error).__name__) from error
 

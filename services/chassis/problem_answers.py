@@ -45,7 +45,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_exception)
     # By name, since what only `Exception` catches is raised again behind the answer.
-    for failure in (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, NoDatabase, OSError, Exception):
+    database = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, NoDatabase)
+    for failure in (*database, OSError, Exception):
         app.add_exception_handler(failure, _on_failure)
 
 

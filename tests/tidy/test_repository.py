@@ -32,6 +32,11 @@ def test_the_workflow_does_what_a_merge_needs_and_may_write_nothing() -> None:
     assert not any("permissions" in job for job in CI["jobs"].values())
 
 
+def test_every_night_the_cluster_loses_a_broker_and_whole_services_run_on_containers() -> None:
+    (job,) = yaml.safe_load((ROOT / ".github" / "workflows" / "nightly.yml").read_text())["jobs"].values()
+    assert [step["run"] for step in job["steps"] if "run" in step] == ["make test-containers"]
+
+
 def test_what_is_fetched_for_the_audit_is_pinned_by_hash() -> None:
     locked = (ROOT / "requirements" / "audit.txt").read_text()
     names = re.findall(r"^([\w.-]+)==", locked, re.MULTILINE)

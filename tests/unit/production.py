@@ -33,7 +33,7 @@ def production(service: str) -> dict[str, str]:
     own = {
         "payments": {
             "POLAR_BASE_URL": "https://api.polar.sh",
-            "POLAR_PRODUCT_ID": "7f1d3c5e-0b1a-4c53-9a55-c0a275bdc001",
+            "POLAR_PRODUCT_ID": "0d4b7c52-94c1-4f57-8a0e-6c1b2d3e4f50",
             "SUCCESS_URL": "https://club.example/bookings/{BOOKING_ID}",
         },
         "notifications": {"SENDER": "Club <bookings@club.example>", "STAFF_ADDRESS": "desk@club.example"},
