@@ -73,7 +73,7 @@ lock: $(READY) ## Write requirements/*.txt anew: pinned, hashed, for all platfor
 	  --python-version 3.11 --group pyproject.toml:audit -o requirements/audit.txt
 
 audit: $(READY) ## Ask the advisory service about every requirement of every image; fails when it cannot be asked
-	@for name in $(SERVICES); do echo "requirements/$$name.txt"; \
+	@for name in $(SERVICES) standins image; do echo "requirements/$$name.txt"; \
 	  $(AUDIT) pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r requirements/$$name.txt \
 	  || { echo "make audit: an advisory, or no answer of the service: see above" >&2; exit 1; }; done
 

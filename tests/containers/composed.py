@@ -82,6 +82,17 @@ class Compose:
             yield
         finally:
             await self("down", "-v", "--remove-orphans", "--timeout", "5")
+            await self.forget_images()
+
+    def image(self, name: str) -> str:
+        """One of ours, as built for this project."""
+        return f"{self.project}/{name}"
+
+    async def forget_images(self) -> None:
+        """Those of this project; their layers stay, so the next one builds in seconds."""
+        named = ("--format", "{{.Repository}}:{{.Tag}}", "--filter", f"reference={self.project}/*")
+        if images := (await run("docker", "images", *named)).split():
+            await run("docker", "rmi", "--no-prune", *images)
 
     async def containers(self, service: str) -> list[str]:
         """The ids of those that run."""

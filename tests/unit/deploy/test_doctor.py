@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
@@ -99,7 +100,7 @@ def test_what_is_not_known_for_want_of_the_database_is_mended_there() -> None:
 
 
 def test_every_replica_that_the_gateway_tells_of_is_a_finding_of_its_own() -> None:
-    told = {
+    told: dict[str, dict[str, Any]] = {
         "booking-api": {"10.0.0.1:8000": document("pass", NOON)},
         "booking-worker": {"10.0.0.2:8000": document("pass", NOON), "10.0.0.3:8000": None},
         "payments-worker": {},
