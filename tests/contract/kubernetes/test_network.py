@@ -105,18 +105,57 @@ def test_prometheus_reads_the_metrics_of_every_process_and_nobody_else_does(over
         assert not may(overlay, PROMETHEUS, database(service), POSTGRES)
 
 
-def test_prometheus_knows_service_and_role_of_what_it_reads_by_the_pods_labels() -> None:
-    """Alerts and dashboards expect both. Prometheus writes a label's name with underscores."""
+def test_prometheus_reads_the_processes_of_the_namespace_that_they_are_in() -> None:
     (job,) = yaml.safe_load((OBSERVABILITY / "prometheus.kubernetes.yml").read_text())["scrape_configs"]
     assert job["kubernetes_sd_configs"][0]["namespaces"]["names"] == ["courtside"]
+    assert {each["metadata"]["namespace"] for each in of("prod", "PodMonitor")} == {"courtside"}
+
+
+@pytest.mark.parametrize("told_by", ["file", "operator"])
+def test_prometheus_knows_service_and_role_of_what_it_reads_by_the_pods_labels(told_by: str) -> None:
+    """Alerts and dashboards expect both. Prometheus writes a label's name with underscores."""
+    (job,) = yaml.safe_load((OBSERVABILITY / "prometheus.kubernetes.yml").read_text())["scrape_configs"]
+    rules = job["relabel_configs"] if told_by == "file" else as_rules(monitor("courtside-processes"))
+    assert [each["source_labels"] for each in rules if each.get("target_label") == "instance"] == [
+        ["__meta_kubernetes_pod_name"]
+    ]
     found = set()
     for name, pod in pods("prod"):
-        labels = {re.sub(r"\W", "_", label): value for label, value in pod["metadata"]["labels"].items()}
-        if read := relabelled(job["relabel_configs"], labels):
+        labels = {underscored(label): value for label, value in pod["metadata"]["labels"].items()}
+        if read := relabelled(rules, labels):
             (port,) = pod["spec"]["containers"][0]["ports"]
             assert (port["name"], port["containerPort"]) == ("http", HTTP), name
             found.add(f"{read['service']}-{read['role']}")
     assert found == {f"{service}-{role}" for service in SERVICES for role in ("api", "worker")}
+
+
+def monitor(name: str) -> Manifest:
+    (found,) = [each["spec"] for each in of("prod", "PodMonitor") if each["metadata"]["name"] == name]
+    return dict(found)
+
+
+def as_rules(monitor: Manifest) -> list[Manifest]:
+    """What the operator makes of it for Prometheus: whom it selects and which port it reads, then how it is called."""
+    (endpoint,) = monitor["podMetricsEndpoints"]
+    wanted = {label: [value] for label, value in monitor["selector"].get("matchLabels", {}).items()}
+    wanted |= {each["key"]: each["values"] for each in monitor["selector"].get("matchExpressions", [])}
+    kept = [
+        {
+            "source_labels": [f"__meta_kubernetes_pod_label_{underscored(label)}"],
+            "regex": "|".join(values),
+            "action": "keep",
+        }
+        for label, values in wanted.items()
+    ]
+    port = {"source_labels": ["__meta_kubernetes_pod_container_port_name"], "regex": endpoint["port"], "action": "keep"}
+    called = [
+        {"source_labels": each["sourceLabels"], "target_label": each["targetLabel"]} for each in endpoint["relabelings"]
+    ]
+    return [*kept, port, *called]
+
+
+def underscored(label: str) -> str:
+    return re.sub(r"\W", "_", label)
 
 
 def relabelled(rules: list[Manifest], labels: Mapping[str, str]) -> dict[str, str]:
@@ -131,6 +170,22 @@ def relabelled(rules: list[Manifest], labels: Mapping[str, str]) -> dict[str, st
         elif value is not None:
             told[rule["target_label"]] = value
     return told
+
+
+def test_prometheus_reads_every_database_too() -> None:
+    selector = monitor("courtside-databases")["selector"]
+    (endpoint,) = monitor("courtside-databases")["podMetricsEndpoints"]
+    assert endpoint == {"port": "metrics"}, "as CloudNativePG calls its 9187"
+    assert all(_selects(selector, database(service)) for service in SERVICES)
+    assert not any(_selects(selector, process) for _, process in processes("prod", "api", "worker", "migrate"))
+
+
+def test_a_cluster_raises_the_alarms_and_shows_the_dashboards_of_the_files() -> None:
+    (rules,) = of("prod", "PrometheusRule")
+    assert rules["spec"] == yaml.safe_load((OBSERVABILITY / "alerts.yml").read_text())
+    (shown,) = [each for each in of("prod", "ConfigMap") if "grafana_dashboard" in each["metadata"].get("labels", {})]
+    boards = (OBSERVABILITY / "grafana" / "dashboards").glob("*.json")
+    assert shown["data"] == {board.name: board.read_text() for board in boards}
 
 
 def test_every_process_reaches_the_collector_that_its_settings_name() -> None:
