@@ -106,6 +106,14 @@ class Settings(KafkaSettings):
     @model_validator(mode="after")
     def _fit_for_production(self) -> Self:
         """All of what is wrong at once: an operator mends it in one go."""
-        if self.environment == "production" and (unfit := list(self.unfit_for_production())):
+        if self.environment == "production" and (unfit := self._unfit()):
             raise ValueError("; ".join(f"{variable(type(self), field)} {must}" for field, must in unfit))
         return self
+
+    def _unfit(self) -> list[tuple[str, str]]:
+        """What a field says of itself says more than that it still is an example."""
+        unfit = list(self.unfit_for_production())
+        named = {field for field, _ in unfit}
+        return unfit + [
+            (field, "must name a domain of your own") for field in self.still_examples() if field not in named
+        ]

@@ -38,8 +38,8 @@ SETTINGS: dict[str, type[Settings]] = {
     "payments": PaymentsSettings,
     "notifications": NotificationsSettings,
 }
-OWN = {"00000000-0000-4000-8000-000000000000": "0d4b7c52-94c1-4f57-8a0e-6c1b2d3e4f50"}
-"""What a club writes in the place of what production refuses: its own product at Polar."""
+OWN = {"00000000-0000-4000-8000-000000000000": "0d4b7c52-94c1-4f57-8a0e-6c1b2d3e4f50", "club.example": "club.internal"}
+"""What a club writes in the place of what production refuses: its own product at Polar, its own domain."""
 SPARE_CONNECTIONS = 30
 """For the operator, replication, and a person."""
 
@@ -154,7 +154,10 @@ def told(monkeypatch: pytest.MonkeyPatch, folder: Path, overlay: str, service: s
     pod = job["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     for name, value in variables(overlay, container).items():
-        monkeypatch.setenv(name, OWN.get(value, value).replace(container["volumeMounts"][0]["mountPath"], str(folder)))
+        own = value.replace(container["volumeMounts"][0]["mountPath"], str(folder))
+        for published, of_a_club in OWN.items() if overlay == "prod" else ():
+            own = own.replace(published, of_a_club)
+        monkeypatch.setenv(name, own)
     Authority(folder).write()
     for name in files(overlay, pod):
         (folder / name).write_text(SECRETS.get(name) or (folder / "ca.pem").read_text())

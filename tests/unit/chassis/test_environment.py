@@ -74,8 +74,8 @@ def test_files_as_a_cluster_lays_them_are_read(monkeypatch: pytest.MonkeyPatch, 
 
 def test_a_variable_goes_before_its_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("COURTSIDE_SECRETS_DIR", str(tmp_path))
-    (tmp_path / "NOTIFICATIONS_SENDER").write_text("File <file@club.example>")
-    settings = told(monkeypatch, "notifications", NOTIFICATIONS_SENDER="Variable <variable@club.example>")
+    (tmp_path / "NOTIFICATIONS_SENDER").write_text("File <file@club.internal>")
+    settings = told(monkeypatch, "notifications", NOTIFICATIONS_SENDER="Variable <variable@club.internal>")
     assert isinstance(settings, NotificationsSettings)
     assert settings.sender.startswith("Variable")
 
@@ -122,6 +122,30 @@ def test_production_refuses_what_is_for_a_laptop(monkeypatch: pytest.MonkeyPatch
     assert message.startswith(variable), message
     assert sentence in message
     assert ";" not in message, "one thing was wrong"
+
+
+@pytest.mark.parametrize(
+    ("variable", "copied"),
+    [
+        ("NOTIFICATIONS_STAFF_ADDRESS", "desk@club.example"),
+        ("NOTIFICATIONS_SENDER", "Club <bookings@club.example>"),
+        ("PAYMENTS_SUCCESS_URL", "https://club.example/bookings/{BOOKING_ID}"),
+        ("BOOKING_JWKS_URL", "https://id.club.EXAMPLE/.well-known/jwks.json"),
+        ("BOOKING_DATABASE_URL", "postgresql://booking:database-secret@db.example.com:5432/booking"),
+        ("BOOKING_CORS_ORIGINS", '["https://club.internal", "https://club.example"]'),
+    ],
+)
+def test_production_refuses_a_domain_that_is_an_example(
+    monkeypatch: pytest.MonkeyPatch, variable: str, copied: str
+) -> None:
+    """Mails to it would reach nobody, and nobody would be told of a refund that fails."""
+    message = refused(monkeypatch, variable.partition("_")[0].lower(), **{variable: copied})
+    assert message == f"{variable} must name a domain of your own"
+
+
+def test_a_club_whose_name_only_sounds_like_an_example_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("example-padel.internal", "padel.example.internal", "club.internal/an.example-page"):
+        assert told(monkeypatch, "booking", BOOKING_PUBLIC_URL=f"https://{name}").environment == "production"
 
 
 @pytest.mark.parametrize("service", SERVICES)
