@@ -95,12 +95,12 @@ lock: $(READY) ## Write requirements/*.txt anew: pinned, hashed, for all platfor
 	  --python-version 3.11 --group pyproject.toml:audit -o requirements/audit.txt
 
 audit: $(READY) ## Ask the advisory service about every requirement of every image; fails when it cannot be asked
-	@for name in $(SERVICES); do echo "requirements/$$name.txt"; \
+	@for name in $(SERVICES) standins image; do echo "requirements/$$name.txt"; \
 	  $(AUDIT) pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r requirements/$$name.txt \
 	  || { echo "make audit: an advisory, or no answer of the service: see above" >&2; exit 1; }; done
 
-sbom: $(READY) ## Write the bill of materials of every image, CycloneDX 1.6: sbom/<service>.json
+sbom: $(READY) ## Write the bill of materials of every image, CycloneDX 1.6: sbom/<service>.json, sbom/standins.json
 	@mkdir -p sbom
-	@for name in $(SERVICES); do \
-	  $(AUDIT) cyclonedx-py requirements --spec-version 1.6 --output-reproducible -o sbom/$$name.json requirements/$$name.txt \
+	@for name in $(SERVICES) standins; do cat requirements/$$name.txt requirements/image.txt | \
+	  $(AUDIT) cyclonedx-py requirements --spec-version 1.6 --output-reproducible -o sbom/$$name.json - \
 	  || { echo "make sbom: not written; its tools are downloaded the first time" >&2; exit 1; }; done

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Any
 
@@ -39,6 +40,9 @@ def _complain(trouble: Trouble) -> None:
         print(trouble.log_tail, file=sys.stderr)
     raise SystemExit(trouble.exit_code)
 
+
+# A verb says in a sentence what its clients of the broker met; without a handler, Python would print their own words before it.
+logging.getLogger("aiokafka").addHandler(logging.NullHandler())
 
 app = typer.Typer(
     cls=Verbs, no_args_is_help=True, pretty_exceptions_enable=False, help="Court booking, on your machine."

@@ -37,7 +37,8 @@ the folder `/run/secrets` (where Docker puts them), or in the one that `COURTSID
 empty variable is as none. What is a secret here is never in a log, an error or a `repr`.
 
 **Production.** With `…_ENVIRONMENT=production` a service refuses to start with what is meant for a laptop, and names all of it at once:
-the last column says what must be set. `COURTSIDE_CRASH_AT`, with which tests kill a process at a named point, is refused there too.
+the last column says what must be set. No address may be at a domain of examples (`club.example`, `example.com`), and no secret may be
+one that is printed in this repository. `COURTSIDE_CRASH_AT`, with which tests kill a process at a named point, is refused there too.
 """
 
 SERVICES: dict[str, type[Settings]] = {
@@ -169,7 +170,7 @@ def _default(field: FieldInfo) -> str:
         return "a laptop's"
     if field.is_required() or default is None or default in ("", ()):
         return ""
-    return f"`{json.dumps(default)}`" if isinstance(default, bool) else f"`{default}`"
+    return f"`{json.dumps(default)}`" if isinstance(default, bool | tuple) else f"`{default}`"
 
 
 def _local_stack() -> str:

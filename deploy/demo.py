@@ -22,7 +22,7 @@ from deploy.broker import BrokerSettings
 from deploy.events import Listener, Seen, listening
 from deploy.local.environment import HOST, Paths, Ports
 from deploy.local.errors import PartFailed, WrongEnvironment
-from deploy.player import DemoFailed, Player, Slot, Urls, free_slots
+from deploy.player import PATIENCE_SECONDS, DemoFailed, Player, Slot, Urls, free_slots
 from services.booking.venues.seed import VENUE_ID
 from services.chassis.kafka import KafkaSettings
 
@@ -56,6 +56,7 @@ class Demo:
     console: Console
     needs_broker: bool = True
     """Else a broker that cannot be reached only means that no events are told."""
+    patience_seconds: float = PATIENCE_SECONDS
 
     async def one(self) -> dict[str, Any]:
         """One booking, step by step. The object that `--json` prints."""
@@ -88,7 +89,8 @@ class Demo:
 
     async def _book(self, client: httpx.AsyncClient, slots: list[Slot], *, loud: bool) -> Booked:
         email = f"player-{secrets.token_hex(6)}@example.com"
-        player = Player(client, self.urls, email, tokens.mint(self.paths.keys, email, "Ana Ruiz", locale="es"))
+        token = tokens.mint(self.paths.keys, email, "Ana Ruiz", locale="es")
+        player = Player(client, self.urls, email, token, self.patience_seconds)
         say = self._say(player) if loud else lambda *_: None
         booking_id, slot = await player.step("held", player.hold(slots))
         say(
@@ -162,13 +164,17 @@ def demo(
     gateway: Annotated[
         str, typer.Option(help="All over this one address, as `docker compose` serves it: http://localhost:8080.")
     ] = "",
+    patience: Annotated[
+        float, typer.Option(min=1, help="How many seconds a player waits for one step.")
+    ] = PATIENCE_SECONDS,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object, and nothing else, on stdout.")
     ] = False,
 ) -> None:
     """Book, pay and get the mail, as a player does it: over HTTP alone."""
     console = Console(stderr=as_json)
-    play = Demo(_urls(gateway), BrokerSettings.read(), Paths.read(os.environ), console, needs_broker=not gateway)
+    parts = (_urls(gateway), BrokerSettings.read(), Paths.read(os.environ), console)
+    play = Demo(*parts, needs_broker=not gateway, patience_seconds=patience)
     result = _played(play, count, concurrency)
     if as_json:
         print(json.dumps(result, ensure_ascii=False))

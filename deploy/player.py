@@ -20,6 +20,8 @@ import httpx
 POLL_SECONDS = (0.03, 0.5)
 """From the first look to the last: ever more patient, so that many waiting players do not crowd out those who act."""
 RETRY_SECONDS = 0.25
+PATIENCE_SECONDS = 100.0
+"""For one step, the outage of a service included, and a minute on the second rung of its retries."""
 ASK_AGAIN = (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE)
 
 
@@ -53,13 +55,13 @@ class Slot:
 
 @dataclass
 class Player:
-    """`give_up_seconds` is how long one step may take, the outage of a service included, and a minute on the second rung of its retries."""
+    """`give_up_seconds` is how long one step may take."""
 
     client: httpx.AsyncClient
     urls: Urls
     email: str
     token: str
-    give_up_seconds: float = 100.0
+    give_up_seconds: float = PATIENCE_SECONDS
     timings_ms: dict[str, float] = field(default_factory=dict)
 
     async def hold(self, slots: list[Slot]) -> tuple[str, Slot]:

@@ -49,7 +49,8 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiving() -> AsyncIterator[Receiver]:
+async def receiving(host: str = HOST) -> AsyncIterator[Receiver]:
+    """`host` is the address to listen on: containers reach another one than this machine's own programs."""
     port = free_port()
     receiver = Receiver(f"http://{HOST}:{port}")
     app = FastAPI()
@@ -62,7 +63,7 @@ async def receiving() -> AsyncIterator[Receiver]:
         receiver.spans += _read(ExportTraceServiceRequest.FromString(body))
         return Response(ExportTraceServiceResponse().SerializeToString(), media_type="application/x-protobuf")
 
-    server = uvicorn.Server(uvicorn.Config(app, host=HOST, port=port, log_config=None, access_log=False))
+    server = uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False))
     serving = asyncio.create_task(server.serve())
     while not server.started:
         assert not serving.done(), "the receiver did not start"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 
 from aiokafka.errors import KafkaError
@@ -11,19 +12,36 @@ from deploy.broker import BrokerSettings
 from deploy.doctor.findings import Finding
 from deploy.local.errors import Trouble
 from deploy.topics import provisioning
+from services.chassis.broker_watch import silent
 from services.chassis.lag import Observer, Standing, observing
 
+ANSWER_SECONDS = 20.0
+"""For all answers together: some fifty questions, on a busy machine."""
 MANY = 1_000
 """Records behind, that a worker takes a few seconds for: more is a worker too few."""
 
 
 async def look(settings: BrokerSettings) -> list[Finding]:
+    away = await silent(settings, "courtside-doctor")
+    if len(away) == len(settings.kafka_bootstrap.split(",")):
+        return [Finding("fail", "broker", "kafka", f"no broker answers: {', '.join(away)}")]
+    told = [Finding("warn", "broker", "kafka", f"does not answer: {', '.join(away)}")] if away else []
     try:
-        drift = [topic_finding(sorted({change.topic for change in await provisioning.plan(settings)}))]
-        async with observing(settings, "courtside-doctor") as observer:
-            return drift + [finding for group in groups_of_all() for finding in await _group(observer, settings, group)]
-    except (KafkaError, OSError, Trouble) as error:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return [*told, *await _examine(settings)]
+    except Trouble as error:
+        return [Finding("fail", "broker", "kafka", str(error))]
+    except TimeoutError:
+        said = f"{settings.kafka_bootstrap} does not tell of its groups within {ANSWER_SECONDS:.0f} s"
+        return [*told, Finding("fail", "broker", "kafka", said)]
+    except (KafkaError, OSError) as error:
         return [Finding("fail", "broker", "kafka", f"{settings.kafka_bootstrap}: {type(error).__name__}")]
+
+
+async def _examine(settings: BrokerSettings) -> list[Finding]:
+    drift = [topic_finding(sorted({change.topic for change in await provisioning.plan(settings)}))]
+    async with observing(settings, "courtside-doctor") as observer:
+        return drift + [finding for group in groups_of_all() for finding in await _group(observer, settings, group)]
 
 
 def topic_finding(differing: Sequence[str]) -> Finding:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from services.chassis.health import UNKNOWN
+
 Level = Literal["ok", "warn", "fail"]
 
 REMEDIES = {
@@ -35,7 +37,9 @@ class Finding:
     @property
     def todo(self) -> str:
         """Empty when all is well."""
-        return "" if self.level == "ok" else REMEDIES.get(self.check, "see docs/operations.md")
+        if self.level == "ok":
+            return ""
+        return REMEDIES.get("database" if self.said.startswith(UNKNOWN) else self.check, "see docs/operations.md")
 
     def shown(self) -> dict[str, str]:
         return asdict(self) | {"todo": self.todo}

@@ -1,35 +1,68 @@
-"""Asks each process how it is: `/readyz` says it, check by check."""
+"""Asks each process how it is: `/readyz` says it, check by check. Behind the gateway of Compose, all replicas are asked by way of it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
 from deploy.doctor.findings import Finding, Level
+from deploy.local.environment import SERVICES
 
 ANSWER_SECONDS = 5.0
 SKEW_SECONDS = 2.0
+WORKERS_OWN = "consumers"
+"""A check that every worker has, and no API."""
 LEVELS: Mapping[str, Level] = {"pass": "ok", "warn": "warn", "fail": "fail"}
 
 
+UNREADABLE = (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError, AttributeError)
+
+
 async def look(addresses: Mapping[str, str]) -> list[Finding]:
-    """`addresses` are base URLs by name."""
+    """`addresses` are base URLs by name, which begins with the service's."""
     async with httpx.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False) as client:
-        told = await asyncio.gather(*(_ask(client, name, url) for name, url in addresses.items()))
-    return [finding for findings in told for finding in findings]
+        told = await asyncio.gather(*(_ask(client, name, url.rstrip("/")) for name, url in addresses.items()))
+    findings = [finding for found in told for finding in found]
+    return [*findings, *unasked(findings)]
 
 
 async def _ask(client: httpx.AsyncClient, name: str, url: str) -> list[Finding]:
     asked = datetime.now(UTC)
     try:
-        document = (await client.get(f"{url.rstrip('/')}/readyz")).json()
+        replicas = await client.get(f"{url}/processes")
+        if replicas.is_success:
+            return list(read_all(replicas.json()["processes"], asked, datetime.now(UTC)))
+        document = (await client.get(f"{url}/readyz")).json()
         return list(read(name, document, asked, datetime.now(UTC)))
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError, AttributeError) as error:
+    except UNREADABLE as error:
         return [Finding("fail", name, "process", f"does not say how it is at {url} ({type(error).__name__})")]
+
+
+def read_all(processes: Mapping[str, Mapping[str, Any]], asked: datetime, answered: datetime) -> Iterator[Finding]:
+    """Pure. What the gateway tells of every replica of a service (`deploy/gateway/health.py`)."""
+    for name, replicas in processes.items():
+        if not replicas:
+            yield Finding("fail", name, "process", "there is none")
+        for at, document in replicas.items():
+            where = name if len(replicas) == 1 else f"{name} {at}"
+            try:
+                yield from read(where, document, asked, answered)
+            except UNREADABLE:
+                yield Finding("fail", where, "process", f"does not say how it is at {at}")
+
+
+def unasked(findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Pure. Of a service whose API answers and no worker of it: what only workers know is not known, and must not look well."""
+    for service in SERVICES:
+        its = [one for one in findings if one.where.startswith(service)]
+        if any(one.check == "database" for one in its) and not any(one.check == WORKERS_OWN for one in its):
+            yield Finding(
+                "warn", f"{service} worker", "process", "none was asked: consumers and dead letters are not known"
+            )
 
 
 def read(name: str, document: Mapping[str, Any], asked: datetime, answered: datetime) -> Iterator[Finding]:

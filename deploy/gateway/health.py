@@ -1,7 +1,7 @@
 """`/health` of the whole: every replica of every process is asked for its `/readyz`, each time anew. For the gateway to show.
 
 Replicas are what the name of a process resolves to, as in Compose and in Kubernetes' headless services. What a check says in words stays
-inside: the world is told which check of which process does not pass.
+inside: the world is told which check of which process does not pass. `/processes` has the words too, and is for operators alone.
 """
 
 from __future__ import annotations
@@ -68,25 +68,56 @@ async def look(client: httpx.AsyncClient, processes: Mapping[str, str]) -> dict[
 
 
 async def _replicas(client: httpx.AsyncClient, host: str, port: str) -> list[Replica]:
+    return [_judged(answer) for answer in (await documents(client, host, port)).values()]
+
+
+async def documents(client: httpx.AsyncClient, host: str, port: str) -> dict[str, httpx.Response | None]:
+    """What each replica answers to `/readyz`, by its address; `None` where nobody answers."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(
             host, int(port), family=socket.AF_INET, proto=socket.IPPROTO_TCP
         )
     except socket.gaierror:
-        return []
-    addresses = {ip_address(address[0]) for *_, address in found}
-    return await asyncio.gather(*(_ask(client, f"http://{address}:{port}/readyz") for address in addresses))
+        return {}
+    addresses = sorted({f"{ip_address(address[0])}:{port}" for *_, address in found})
+    answers = await asyncio.gather(*(_ask(client, f"http://{address}/readyz") for address in addresses))
+    return dict(zip(addresses, answers, strict=True))
 
 
-async def _ask(client: httpx.AsyncClient, url: str) -> Replica:
+async def _ask(client: httpx.AsyncClient, url: str) -> httpx.Response | None:
     try:
-        answer = await client.get(url)
-        document = answer.json()
+        return await client.get(url)
+    except httpx.HTTPError:
+        return None
+
+
+def _judged(answer: httpx.Response | None) -> Replica:
+    try:
+        document = answer.json() if answer is not None else {}
         checks = {name: worst([check["status"] for check in each]) for name, each in document["checks"].items()}
-        status: Status = "fail" if answer.is_error else document["status"]
-    except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError):
+        status: Status = "fail" if answer is None or answer.is_error else document["status"]
+    except (ValueError, KeyError, TypeError, AttributeError):
         return Replica("fail", ("process",))
     return Replica(status, tuple(name for name, status in checks.items() if status != "pass"))
+
+
+async def replicas(request: Request) -> JSONResponse:
+    """`?of=booking`: of its API and of its worker the documents of all replicas, by address; null where there is none to read."""
+    state, service = request.app.state, request.query_params.get("of", "")
+    places = {name: place for name, place in state.processes.items() if name.startswith(f"{service}-")}
+    found = await asyncio.gather(*(documents(state.client, *place.rsplit(":", 1)) for place in places.values()))
+    told = {
+        name: {at: _document(answer) for at, answer in answers.items()}
+        for name, answers in zip(places, found, strict=True)
+    }
+    return JSONResponse({"processes": told})
+
+
+def _document(answer: httpx.Response | None) -> Any:
+    try:
+        return answer.json() if answer is not None else None
+    except ValueError:
+        return None
 
 
 async def health(request: Request) -> JSONResponse:
@@ -99,7 +130,7 @@ async def livez(request: Request) -> JSONResponse:  # noqa: ARG001 - the shape o
 
 
 def create_app(processes: Mapping[str, str], client: httpx.AsyncClient) -> Starlette:
-    app = Starlette(routes=[Route("/health", health), Route("/livez", livez)])
+    app = Starlette(routes=[Route("/health", health), Route("/processes", replicas), Route("/livez", livez)])
     app.state.processes, app.state.client = processes, client
     return app
 

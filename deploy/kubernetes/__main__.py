@@ -1,7 +1,7 @@
 """Writes what follows from the code anew: `python -m deploy.kubernetes`."""
 
-from deploy.kubernetes.generated import BASE, files
+from deploy.kubernetes.generated import DEPLOY, files
 
 if __name__ == "__main__":
     for name, text in files().items():
-        (BASE / name).write_text(text)
+        (DEPLOY / name).write_text(text)

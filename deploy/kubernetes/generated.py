@@ -1,4 +1,4 @@
-"""The manifests that follow from the code: topics and users for Strimzi, and for KEDA whose lag makes how many workers."""
+"""The manifests that follow from the code: topics and users for Strimzi, how many workers for KEDA, the network, and what is watched."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import yaml
 
 from courtside_contracts.topics import SERVICES, Topic, all_topics
 from deploy.asyncapi.traffic import CONSUMERS
+from deploy.kubernetes import monitoring, network
 from deploy.topics.acls import GROUP, LITERAL, TOPIC, Acl, Operation, Rights, all_rights
 from services.chassis.consuming import Consumers
 
-BASE = Path(__file__).parent / "base"
+DEPLOY = Path(__file__).parents[1]
+BASE = "kubernetes/base"
 CLUSTER = "courtside"
 BOOTSTRAP = f"{CLUSTER}-kafka-bootstrap:9093"
 REPLICAS, MIN_INSYNC_REPLICAS = 3, 2
@@ -27,9 +29,15 @@ Manifest = dict[str, Any]
 
 
 def files() -> dict[str, str]:
-    """By path below `base/`."""
-    scaling = {f"{service}/scaling.yaml": _text([scaled(service)]) for service in SERVICES}
-    return {"kafka/topics.yaml": _text(topics()), "kafka/users.yaml": _text(users()), **scaling}
+    """By path below `deploy/`."""
+    manifests: dict[str, Sequence[Manifest]] = {
+        f"{BASE}/kafka/topics.yaml": topics(),
+        f"{BASE}/kafka/users.yaml": users(),
+        **{f"{BASE}/{service}/scaling.yaml": [scaled(service)] for service in SERVICES},
+        **{f"{BASE}/{name}": policies for name, policies in network.files().items()},
+        **{f"observability/{name}": each for name, each in monitoring.files().items()},
+    }
+    return {name: _text(each) for name, each in manifests.items()}
 
 
 def topics() -> list[Manifest]:

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.chassis.database import Database
+from services.chassis.database import UNREACHABLE, Database
 
 log = structlog.get_logger()
 
@@ -67,7 +67,7 @@ class DatabaseClock:
         while True:
             try:
                 await self.synchronise(database)
-            except (OSError, SQLAlchemyError) as error:
+            except (*UNREACHABLE, SQLAlchemyError) as error:
                 log.warning("clock not synchronised", error=type(error).__name__)
                 await asyncio.sleep(AGAIN_SECONDS)
             else:

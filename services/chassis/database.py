@@ -67,8 +67,11 @@ class Database:
         """Rows of one statement that is a transaction of its own: one round trip. Raises `NoDatabase`."""
         try:
             async with self.pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
-                rows: list[asyncpg.Record] = await connection.fetch(statement, *arguments)
-                return rows
+                try:
+                    return await connection.fetch(statement, *arguments)
+                except asyncpg.InternalClientError:
+                    connection.terminate()  # nobody may get it from the pool again
+                    raise
         except UNREACHABLE as error:
             raise NoDatabase(type(error).__name__) from error
 
@@ -112,8 +115,11 @@ UNREACHABLE = (
     asyncpg.PostgresConnectionError,
     SQLAlchemyTimeoutError,
 )
-"""What connecting and talking raise when the other end is away. A time-out is an `OSError`. An internal error of asyncpg is what a
-connection says for a moment to which the server has just said goodbye; SQLAlchemy's time-out is that of a pool whose connections do not come back."""
+"""What connecting and talking raise when the other end is away. A time-out is an `OSError`; the internal error is asyncpg's own confusion
+about a connection that goes in the middle of an exchange ("cannot switch to state 12; another operation is in progress"); SQLAlchemy's time-out is that of a pool whose connections do not come back."""
+
+DATABASE_LOST = (*UNREACHABLE, asyncpg.PostgresError)
+"""What a session ends with that is cut, refused or silent: the next one may go well."""
 
 
 class StatelessConnection(asyncpg.Connection):

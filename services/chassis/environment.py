@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -25,6 +25,10 @@ FIELD = re.compile(r'for field "(\w+)"')
 """In what pydantic-settings says of a list that is no JSON."""
 
 
+EXAMPLE = re.compile(r"[.@]example\b(?![.-])|[.@/]example\.(com|net|org)\b", re.IGNORECASE)
+"""Domains that nobody can have (RFC 2606), so that a document's address is nobody's."""
+
+
 class EnvironmentSettings(BaseSettings):
     """A variable goes before the file of the same name. Descriptions are read by `deploy/configuration.py`."""
 
@@ -33,6 +37,13 @@ class EnvironmentSettings(BaseSettings):
     def unfit_for_production(self) -> Iterator[tuple[str, str]]:
         """Each field that a real club must set otherwise, and what it must be."""
         yield from ()
+
+    def still_examples(self) -> Iterator[str]:
+        """Each field with an address that was copied from a document: mails to it reach nobody, and its keys are nobody's."""
+        for field in type(self).model_fields:
+            value = getattr(self, field)
+            if EXAMPLE.search(str(value.get_secret_value() if isinstance(value, SecretStr) else value)):
+                yield field
 
     @classmethod
     def settings_customise_sources(

@@ -7,8 +7,10 @@ Kafka and the providers may be away: then a check warns and the process stays re
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -17,6 +19,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from courtside_contracts.envelope import rfc3339
 from services.chassis import migrations
@@ -28,6 +32,10 @@ from services.chassis.settings import Settings
 
 MEDIA_TYPE = "application/health+json"
 CHECK_SECONDS = 1.0
+PATIENCE_SECONDS = 15.0
+"""So long may a check have no answer before it fails: every process of a busy machine is slow, and to take all of them out of service
+would be an outage of the probe's making. What is refused fails at once.
+"""
 OUTBOX_AGE_WARN_SECONDS = 30.0
 CLOCK_SKEW_WARN_SECONDS = 2.0
 """A token is refused when it seems to come from the future."""
@@ -45,18 +53,22 @@ class Degraded(Exception):
 
 @dataclass
 class Check:
-    """`severity` is what a failing check makes of the whole: `fail` takes the process out of service, `warn` only tells."""
+    """`severity` is what a failing check makes of the whole: `fail` takes the process out of service, `warn` only tells. One that is only
+    slow warns for a while.
+    """
 
     probe: Callable[[], Awaitable[str]]
     severity: Literal["warn", "fail"]
     _status: Status | None = field(default=None, init=False)
     _since: datetime = field(default_factory=lambda: datetime.now(UTC), init=False)
+    _answered_at: float = field(default=-math.inf, init=False)
+    """By the monotonic clock."""
 
     async def run(self) -> dict[str, Any]:
         started = time.perf_counter()
         status: Status = "pass"
         try:
-            output = await asyncio.wait_for(self.probe(), CHECK_SECONDS)
+            output = await self._answer()
         except Degraded as error:
             status, output = "warn", str(error)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it is the answer
@@ -65,11 +77,41 @@ class Check:
         told = {"status": status, "output": output, "observedValue": observed, "observedUnit": "ms"}
         return told | {"time": rfc3339(datetime.now(UTC)), "since": rfc3339(self._note(status))}
 
+    async def _answer(self) -> str:
+        limit = asyncio.timeout(CHECK_SECONDS)
+        try:
+            async with limit:
+                output = await self.probe()
+        except TimeoutError:
+            if limit.expired() and time.monotonic() < self._answered_at + PATIENCE_SECONDS:
+                raise Degraded(f"slow: no answer within {CHECK_SECONDS:.0f} s") from None
+            raise
+        self._answered_at = time.monotonic()
+        return output
+
     def _note(self, status: Status) -> datetime:
         """Since when it is so, as far as anybody has asked."""
         if status != self._status:
             self._status, self._since = status, datetime.now(UTC)
         return self._since
+
+
+UNKNOWN = "not known: the database does not answer"
+"""Of whatever is asked of it, beside the check of the database itself: one trouble, told once."""
+
+
+@asynccontextmanager
+async def _connected(database: Database) -> AsyncIterator[AsyncConnection]:
+    """Raises `Degraded` while the database lets nobody in, or says nothing."""
+    try:
+        async with asyncio.timeout(CHECK_SECONDS / 2):
+            connection = await database.health.connect()
+    except (OSError, SQLAlchemyError) as error:  # a time-out is an `OSError`
+        raise Degraded(UNKNOWN) from error
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 def database_check(database: Database) -> Check:
@@ -81,19 +123,9 @@ def database_check(database: Database) -> Check:
     return Check(probe, "fail")
 
 
-def kafka_check(bootstrap: str) -> Check:
-    async def probe() -> str:
-        host, port = bootstrap.split(",", maxsplit=1)[0].rsplit(":", 1)
-        _, writer = await asyncio.open_connection(host, int(port))
-        writer.close()
-        return "accepts connections"
-
-    return Check(probe, "warn")
-
-
 def outbox_check(database: Database) -> Check:
     async def probe() -> str:
-        async with database.health.connect() as connection:
+        async with _connected(database) as connection:
             found = text("SELECT extract(epoch FROM clock_timestamp() - created_at) FROM outbox ORDER BY seq LIMIT 1")
             age = float((await connection.execute(found)).scalar() or 0)
         if age > OUTBOX_AGE_WARN_SECONDS:
@@ -134,7 +166,7 @@ def clock_check(clock: DatabaseClock) -> Check:
 
 def letters_check(database: Database) -> Check:
     async def probe() -> str:
-        async with database.health.connect() as connection:
+        async with _connected(database) as connection:
             count = text("SELECT count(*) FROM (SELECT FROM dead_letters WHERE state = 'open' LIMIT 1000) AS open")
             found = int((await connection.execute(count)).scalar() or 0)
         if found:
@@ -145,19 +177,27 @@ def letters_check(database: Database) -> Check:
 
 
 def migrations_check(database: Database, settings: Settings) -> Check:
-    """A database that is ahead is a deployment under way: its migrations suit the code before, too. One that is behind does not do."""
+    """A database that is ahead is a deployment under way: its migrations suit the code before, too. One that is behind does not do, and
+    one that is far enough stays so: it is not asked again.
+    """
+    passed: list[str] = []
 
     async def probe() -> str:
-        behind = await asyncio.to_thread(migrations.revisions, settings.service)
-        async with database.health.connect() as connection:
-            found = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one()
-        if found in behind[1:]:
-            raise NotMigrated(
-                f"the database is at {found}, this process needs {behind[0]}: run `migrate` of this version"
-            )
-        return f"at {found}"
+        if not passed:
+            passed.append(await _fitting_revision(database, settings.service))
+        return f"at {passed[0]}, or newer"
 
     return Check(probe, "fail")
+
+
+async def _fitting_revision(database: Database, service: str) -> str:
+    """Raises `NotMigrated`."""
+    newest, *behind = await asyncio.to_thread(migrations.revisions, service)
+    async with _connected(database) as connection:
+        found = str((await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one())
+    if found in behind:
+        raise NotMigrated(f"the database is at {found}, this process needs {newest}: run `migrate` of this version")
+    return found
 
 
 router = APIRouter(include_in_schema=False)

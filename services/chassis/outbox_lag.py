@@ -1,4 +1,4 @@
-"""How far Kafka is behind the outbox, as every worker tells it: apart from the relay, since it must grow while the relay waits."""
+"""How far Kafka is behind the outbox, as every process tells it: apart from the relay, since it must grow while the relay waits."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FROM outbox ORDER BY seq LIMIT 1
 
 
 async def measure_lag(database: Database) -> None:
-    """Keep both gauges, in the active worker and in its standbys alike."""
+    """Keep both gauges, in an API too: also when no worker is left, somebody must see it."""
     while True:
         try:
             rows = await database.fetch(LAG)

@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import structlog
@@ -20,6 +21,7 @@ from fastapi import APIRouter
 from services.chassis import crash_points, health, http, logging, migrations, outbox_tidying
 from services.chassis.auth import TokenVerifier
 from services.chassis.breaker import Breaker
+from services.chassis.broker_watch import BrokerWatch
 from services.chassis.clock import DatabaseClock
 from services.chassis.consuming import Consumers
 from services.chassis.crons import Periodic
@@ -46,6 +48,8 @@ log = structlog.get_logger()
 ROLES = ("api", "worker", "all", "migrate")
 
 Part = Coroutine[Any, Any, None]
+Aide = Callable[[], Part]
+AIDE_PAUSE_SECONDS = 1.0
 Command = Callable[[Settings], Part]
 
 
@@ -135,13 +139,14 @@ class Process:
         listener = listen(self.settings)
         chassis = await self._chassis()
         service = self.build(chassis)
+        brokers = BrokerWatch(self.settings)
         topics = TopicsWatch(self.settings, used_by(self.settings.service, service.consumers.topics))
         app = http.create_app(
             self.settings,
             service.title,
             service.body_max_bytes,
             [*(service.routers if self.serves else ()), health.router],
-            checks=self._checks(chassis, service.consumers.breaker, topics),
+            checks=self._checks(chassis, service.consumers.breaker, brokers, topics),
             stalled=self.stalled,
             chassis=chassis,
             desk=Desk(self.settings.service, service.consumers.by_type, relays=self.settings.outbox_relay),
@@ -150,7 +155,9 @@ class Process:
         )
         parts = [serve(app, listener, self.settings, self.stopping), *self._work(chassis, service)]
         try:
-            return await self._supervise(parts, self._relay(), [*self._aides(chassis), topics.keep()])
+            return await self._supervise(
+                parts, self._relay(), [*self._aides(chassis), _kept(brokers.keep), _kept(topics.keep)]
+            )
         finally:
             if service.close:
                 await service.close()
@@ -161,12 +168,14 @@ class Process:
         doorbell = Doorbell(self.settings.database_url.get_secret_value())
         return Chassis(self.settings, database, clock, UnitOfWorkFactory(database, clock, doorbell.ring), doorbell)
 
-    def _checks(self, chassis: Chassis, breaker: Breaker | None, topics: TopicsWatch) -> dict[str, health.Check]:
+    def _checks(
+        self, chassis: Chassis, breaker: Breaker | None, brokers: BrokerWatch, topics: TopicsWatch
+    ) -> dict[str, health.Check]:
         checks = {
             "database": health.database_check(chassis.database),
             "migrations": health.migrations_check(chassis.database, self.settings),
             "clock": health.clock_check(chassis.clock),
-            "kafka": health.kafka_check(self.settings.kafka_bootstrap),
+            "kafka": health.Check(brokers.verdict, "warn"),
             "topics": health.Check(topics.verdict, "fail" if self.works else "warn"),
         }
         if self.settings.outbox_relay:
@@ -195,9 +204,11 @@ class Process:
         return [relay.run(self.drained)] if self.relays else []
 
     def _aides(self, chassis: Chassis) -> list[Part]:
-        aides = [chassis.clock.keep(chassis.database), chassis.doorbell.run()]
-        aides += [measure_lag(chassis.database)] if self.relays else []
-        return [*aides, count_letters(chassis.database)] if self.works else aides
+        database = chassis.database
+        aides: list[Aide] = [partial(chassis.clock.keep, database), chassis.doorbell.run]
+        aides += [partial(measure_lag, database)] if self.settings.outbox_relay else []
+        aides += [partial(count_letters, database)] if self.works else []
+        return [_kept(aide) for aide in aides]
 
     async def _supervise(self, parts: list[Part], relays: list[Part], aides: list[Part]) -> int:
         """A part that fails takes the process with it: a supervisor starts a fresh one. Aides are just ended."""
@@ -220,3 +231,13 @@ class Process:
             task.cancel()
         await asyncio.gather(*everything, return_exceptions=True)
         return 1 if failed or undrained else 0
+
+
+async def _kept(aide: Aide) -> None:
+    """What only watches and tells ends no process, whatever it meets: it is begun again."""
+    while True:
+        try:
+            await aide()
+        except Exception:
+            log.exception("what watches has failed, and begins again")
+        await asyncio.sleep(AIDE_PAUSE_SECONDS)

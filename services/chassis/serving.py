@@ -40,6 +40,7 @@ async def serve(app: App, listener: socket.socket, settings: Settings, stopping:
         log_config=None,
         access_log=False,
         server_header=False,
+        forwarded_allow_ips=list(settings.trusted_proxies),
         timeout_graceful_shutdown=int(settings.drain_seconds),
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )

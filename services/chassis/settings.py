@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.chassis.environment import variable
@@ -37,7 +37,11 @@ class Settings(KafkaSettings):
     """The address to listen on; `0.0.0.0` in a container."""
     http_port: int = Field(default=8000, ge=1, le=65535)
     """The port to listen on."""
-    public_url: str = "http://127.0.0.1:8000"
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1",)
+    """Whose word on a client's address and on HTTPS is believed: addresses or networks of the gateway, `*` where nobody else reaches the
+    port; a JSON list. Of a gateway that is not named here, all players are one address, with one rate limit.
+    """
+    public_url: str = Field(default="http://127.0.0.1:8000", pattern=r"^https?://")
     """Where clients reach this service, without a trailing slash."""
     drain_seconds: float = Field(default=15, gt=0)
     """How long a process that was told to stop may finish what runs."""
@@ -50,7 +54,7 @@ class Settings(KafkaSettings):
 
     jwks_file: Path | None = None
     """The public keys that sign bearer tokens, as a file that is read once."""
-    jwks_url: str | None = None
+    jwks_url: str | None = Field(default=None, pattern=r"^https?://")
     """Where an identity provider publishes those keys."""
     token_issuer: str = LOCAL_ISSUER
     """What a token's `iss` must be."""
@@ -66,6 +70,19 @@ class Settings(KafkaSettings):
 
     retry_delays: tuple[timedelta, ...] | None = None
     """Shorter waits for tests, one for each tier, as ISO 8601 durations or seconds; the ladder's own when not given."""
+
+    @field_validator("database_url")
+    @classmethod
+    def _leads_to_postgres(cls, url: SecretStr) -> SecretStr:
+        """Without saying what was given: the password is in it."""
+        try:
+            parts = urlsplit(url.get_secret_value())
+            leads = parts.scheme == "postgresql" and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # a port that is no number
+            leads = False
+        if not leads:
+            raise ValueError("must be postgresql://role:password@host:port/database")
+        return url
 
     def sqlalchemy_url(self) -> str:
         return self.database_url.get_secret_value().replace("postgresql://", "postgresql+asyncpg://", 1)
@@ -89,6 +106,14 @@ class Settings(KafkaSettings):
     @model_validator(mode="after")
     def _fit_for_production(self) -> Self:
         """All of what is wrong at once: an operator mends it in one go."""
-        if self.environment == "production" and (unfit := list(self.unfit_for_production())):
+        if self.environment == "production" and (unfit := self._unfit()):
             raise ValueError("; ".join(f"{variable(type(self), field)} {must}" for field, must in unfit))
         return self
+
+    def _unfit(self) -> list[tuple[str, str]]:
+        """What a field says of itself says more than that it still is an example."""
+        unfit = list(self.unfit_for_production())
+        named = {field for field, _ in unfit}
+        return unfit + [
+            (field, "must name a domain of your own") for field in self.still_examples() if field not in named
+        ]

@@ -76,7 +76,7 @@ class Watched:
 
 async def watch(settings: Settings, subscriptions: Sequence[Subscription], stalled: asyncio.Event) -> None:
     """For as long as they work. Sets `stalled` and raises `ConsumerStalled` when one of them does not."""
-    watched = [Watched(subscription) for subscription in subscriptions]
+    watched, is_known = [Watched(subscription) for subscription in subscriptions], True
     limit_seconds = settings.stall_seconds
     while True:
         try:
@@ -85,12 +85,22 @@ async def watch(settings: Settings, subscriptions: Sequence[Subscription], stall
                     async with asyncio.timeout(ANSWER_SECONDS):
                         for one in watched:
                             await to_its_end(one.look(observer, limit_seconds))
+                    is_known = _tell(is_known=True, before=is_known)
                     await asyncio.sleep(min(LOOK_SECONDS, limit_seconds / LOOKS_PER_LIMIT))
         except ConsumerStalled:
             stalled.set()
             raise
         except (KafkaError, TimeoutError, OSError) as error:
-            log.warning("the lag of the consumers is not known", error=type(error).__name__)
+            is_known = _tell(is_known=False, before=is_known, error=type(error).__name__)
             for one in watched:
                 one.since = None
             await asyncio.sleep(1.0)
+
+
+def _tell(*, is_known: bool, before: bool, **why: str) -> bool:
+    """When it begins and when it ends: an outage may last for hours."""
+    if is_known != before:
+        log.warning(
+            "the lag of the consumers is known again" if is_known else "the lag of the consumers is not known", **why
+        )
+    return is_known

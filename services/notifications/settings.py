@@ -11,6 +11,15 @@ from pydantic_settings import SettingsConfigDict
 from services.chassis.settings import Settings
 
 LOCAL_STAFF = "front-desk@courtside.example"
+PUBLISHED = frozenset(
+    {
+        "re_local",
+        "whsec_bG9jYWwtcmVzZW5kLXNlY3JldC1sb2NhbC1sb2M=",
+        "whsec_Y291cnRzaWRlLWxvY2FsLXJlc2VuZC1zZWNyZXQ=",
+        "whsec_c29tZWJvZHkgZWxzZSdzIHNlY3JldA==",
+    }
+)
+"""What is printed in this repository for the stand-in: everybody knows them. A test looks for others."""
 LOCAL_SENDER = "Courtside <bookings@courtside.example>"
 
 
@@ -20,7 +29,7 @@ class NotificationsSettings(Settings):
     service: ClassVar[str] = "notifications"
 
     http_port: int = Field(default=8003, ge=1, le=65535)
-    public_url: str = "http://127.0.0.1:8003"
+    public_url: str = Field(default="http://127.0.0.1:8003", pattern=r"^https?://")
 
     resend_base_url: str = Field(default="https://api.resend.com", pattern=r"^https?://")
     """Another one leads to a stand-in."""
@@ -48,6 +57,13 @@ class NotificationsSettings(Settings):
         yield from super().unfit_for_production()
         if not self.resend_base_url.startswith("https://"):
             yield "resend_base_url", "must be https:// in production: mails and the key go over it"
+        if self.resend_api_key.get_secret_value() in PUBLISHED:
+            yield "resend_api_key", "must be a key of your own account"
+        if PUBLISHED.intersection(secret.get_secret_value() for secret in self.resend_webhook_secrets):
+            yield (
+                "resend_webhook_secrets",
+                "must hold secrets of your own: with one that is published, anybody can sign",
+            )
         if self.sender == LOCAL_SENDER:
             yield "sender", "must be an address of a domain that Resend has verified for you"
         if not self.resend_webhook_secrets or not all(map(_is_secret, self.resend_webhook_secrets)):

@@ -11,6 +11,18 @@ from pydantic_settings import SettingsConfigDict
 
 from services.chassis.settings import Settings
 
+PUBLISHED = frozenset(
+    {
+        "polar_oat_local",
+        "whsec_bG9jYWwtd2ViaG9vay1zZWNyZXQtbG9jYWw=",
+        "whsec_Y291cnRzaWRlLWxvY2FsLXdlYmhvb2stc2VjcmV0",
+        "5b0c1f52-6a51-4c0e-9d3c-3f8f0f6f1c11",
+        "7f1d3c5e-0b1a-4c53-9a55-c0a275bdc001",
+        "00000000-0000-4000-8000-000000000000",
+        "whsec_c29tZWJvZHkgZWxzZSdzIHNlY3JldA==",
+    }
+)
+"""What is printed in this repository for the stand-in, and what stands for a club's own: everybody knows them. A test looks for others."""
 LOCAL_SUCCESS_URL = "http://127.0.0.1:8001/v1/bookings/{BOOKING_ID}"
 
 
@@ -45,8 +57,14 @@ class PaymentsSettings(Settings):
         yield from super().unfit_for_production()
         if not self.polar_base_url.startswith("https://"):
             yield "polar_base_url", "must be https:// in production"
+        if self.polar_access_token.get_secret_value() in PUBLISHED:
+            yield "polar_access_token", "must be a token of your own organization"
+        if str(self.polar_product_id) in PUBLISHED:
+            yield "polar_product_id", "must be the product of your own organization"
         secrets = [secret.get_secret_value() for secret in self.polar_webhook_secrets]
         if not secrets or not all(secrets):
             yield "polar_webhook_secrets", "must hold at least one secret, and no empty one, in production"
+        if PUBLISHED.intersection(secrets):
+            yield "polar_webhook_secrets", "must hold secrets of your own: with one that is published, anybody can sign"
         if not self.success_url.startswith("https://"):
             yield "success_url", "must be https:// in production"

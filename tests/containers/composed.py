@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from typing import Any
 
 import httpx
 
+from deploy.demo import MAIL
 from deploy.local.environment import HOST, ROOT
 from tests.ports import free_port
 
@@ -80,6 +82,17 @@ class Compose:
             yield
         finally:
             await self("down", "-v", "--remove-orphans", "--timeout", "5")
+            await self.forget_images()
+
+    def image(self, name: str) -> str:
+        """One of ours, as built for this project."""
+        return f"{self.project}/{name}"
+
+    async def forget_images(self) -> None:
+        """Those of this project; their layers stay, so the next one builds in seconds."""
+        named = ("--format", "{{.Repository}}:{{.Tag}}", "--filter", f"reference={self.project}/*")
+        if images := (await run("docker", "images", *named)).split():
+            await run("docker", "rmi", "--no-prune", *images)
 
     async def containers(self, service: str) -> list[str]:
         """The ids of those that run."""
@@ -97,9 +110,35 @@ class Compose:
             stderr=asyncio.subprocess.PIPE,
         )
 
+    async def doctor(self) -> tuple[int, list[dict[str, str]]]:
+        """`courtside doctor --json` on the host: exit code and findings."""
+        told = {**self.environment, "COURTSIDE_KAFKA_BOOTSTRAP": self.bootstrap.split(",")[0]}
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "deploy.cli", "doctor", "--json"),
+            cwd=ROOT,
+            env={"PYTHONPATH": f"{ROOT}:{ROOT / 'contracts'}", **told},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        output, errors = await process.communicate()
+        assert not errors, errors.decode()
+        return process.returncode or 0, json.loads(output)
+
     async def charges(self, client: httpx.AsyncClient) -> int:
+        return len(await self._charged(client))
+
+    async def effects(self, client: httpx.AsyncClient) -> dict[str, tuple[int, int]]:
+        """How many charges and how many confirmations by mail each booking that was paid has cost."""
+        asked = await client.get(f"http://{HOST}:{self.ports['RESEND']}/_admin/emails", params={"brief": "true"})
+        tags = [{tag["name"]: tag["value"] for tag in mail["tags"]} for mail in asked.json()["emails"]]
+        mails = Counter(tag["booking_id"] for tag in tags if tag["kind"] == MAIL)
+        charges = Counter(await self._charged(client))
+        return {booking_id: (charges[booking_id], mails[booking_id]) for booking_id in {*charges, *mails}}
+
+    async def _charged(self, client: httpx.AsyncClient) -> list[str]:
+        """The booking of each charge."""
         ledger = await client.get(f"http://{HOST}:{self.ports['POLAR']}/_admin/ledger")
-        return int(ledger.json()["charges"])
+        return [one["metadata"]["booking_id"] for one in ledger.json()["entries"] if one["kind"] == "charge"]
 
     async def errors_shown(self, since: str) -> list[dict[str, Any]]:
         """What the gateway answered with a 5xx since that instant, as it logged it."""

@@ -17,5 +17,10 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture(scope="module")
-async def images(tmp_path_factory: pytest.TempPathFactory) -> None:
-    await Compose(tmp_path_factory.mktemp("images"))("build")
+async def images(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Compose]:
+    compose = Compose(tmp_path_factory.mktemp("images"))
+    try:
+        await compose("build")
+        yield compose
+    finally:
+        await compose.forget_images()

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -22,11 +23,15 @@ from deploy.demo import EVENTS_OF_A_BOOKING
 from deploy.gateway.health import DEFAULT_PROCESSES
 from deploy.local.environment import HOST
 from services.booking.venues.seed import VENUE_ID
+from tests import story
 from tests.containers.composed import PATIENCE_SECONDS, CommandFailed, Compose, inspect, run, serving
 from tests.e2e.conftest import finished
 from tests.integration.chassis.conftest import until
+from tests.otlp import receiving
 
 pytestmark = pytest.mark.timeout(600)
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - containers come by way of the bridge
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +106,77 @@ async def test_what_the_gateway_refuses_is_a_problem_with_the_requests_id(
         assert answer.headers.get_list("x-content-type-options") == ["nosniff"]
     assert unknown.headers.get_list("x-request-id") == ["asked-by-ana"]
     assert len(large.headers["x-request-id"]) == 32
+
+
+async def test_whatever_the_gateway_cannot_make_sense_of_is_a_problem_too(
+    stack: Compose, client: httpx.AsyncClient
+) -> None:
+    bookings = f"{stack.gateway}/v1/bookings"
+    odd = [
+        (await client.request("TRACE", bookings), 405, "method-not-allowed"),
+        (await client.request("FOO", bookings), 405, "method-not-allowed"),
+        (await client.get(f"{bookings}?cursor={'x' * 9_000}"), 400, "bad-request"),
+        (await client.get(bookings, headers={"X-Large": "x" * 9_000}), 400, "bad-request"),
+        (
+            await client.get(f"http://{HOST}:{stack.ports['PAYMENTS']}/x", headers={"X-Large": "x" * 9_000}),
+            400,
+            "bad-request",
+        ),
+    ]
+    for answer, status, code in odd:
+        assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+        assert answer.json()["code"] == code
+        assert answer.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+        assert answer.headers["referrer-policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize("odd", ["x%20y", "caf%C3%A9", "who%3Fx=y", "a%0D%0AX-Role:%20admin", "..%2Fops"])
+async def test_what_is_odd_in_a_path_reaches_the_service_as_it_was_sent(
+    stack: Compose, client: httpx.AsyncClient, odd: str
+) -> None:
+    """By the gateway and past it: the same question has the same answer, a problem document of the service."""
+    path, direct = f"/v1/payments/{odd}", f"http://{HOST}:{stack.ports['PAYMENTS']}"
+    answers = [await client.get(f"{direct}{path}"), await client.get(f"{stack.gateway}/payments{path}")]
+    for answer in answers:
+        assert answer.headers["content-type"] == "application/problem+json", answer.text
+    first, second = ({**answer.json(), "status": answer.status_code} for answer in answers)
+    assert first == second
+
+
+async def test_the_doctor_asks_every_replica_of_every_process(stack: Compose, client: httpx.AsyncClient) -> None:
+    async with stopped(stack, client, "payments-worker"):
+        code, findings = await stack.doctor()
+        lost = [one for one in findings if one["where"].startswith("payments-worker")]
+        assert code == 1
+        assert [(one["level"], one["check"]) for one in lost] == [("fail", "process")]
+        of_workers = {one["where"] for one in findings if one["check"] == "dead letters"}
+        assert of_workers == {"booking-worker", "notifications-worker"}
+
+    async def look() -> int:
+        return (await stack.doctor())[0]
+
+    await until("a clean bill of health", look, lambda code: code == 0, PATIENCE_SECONDS)
+
+
+async def test_a_broker_that_hangs_is_told_of(stack: Compose, client: httpx.AsyncClient) -> None:
+    """It keeps its port open, and says nothing."""
+    [broker] = await stack.containers("kafka")
+    await run("docker", "pause", broker)
+
+    async def look() -> dict[str, str]:
+        document = (await client.get(f"{stack.gateway}/health")).json()
+        return {name: found["output"] for name, [found] in document["checks"].items()}
+
+    try:
+        await until(
+            "that all tell of it", look, lambda told: all("kafka" in said for said in told.values()), PATIENCE_SECONDS
+        )
+        code, findings = await stack.doctor()
+        said = [one["said"] for one in findings if one["where"] == "broker"]
+        assert (code, said) == (1, [f"no broker answers: {stack.bootstrap.split(',')[0]}"])
+    finally:
+        await run("docker", "unpause", broker)
+    await until("all well", lambda: health(client, stack), WELL.__eq__, PATIENCE_SECONDS)
 
 
 async def test_a_request_has_one_id_from_the_gateway_to_the_service(stack: Compose, client: httpx.AsyncClient) -> None:
@@ -180,6 +256,16 @@ async def test_processes_are_scaled_and_one_of_them_killed_without_a_loss(
     assert await stack.errors_shown(since=began) == []
 
 
+async def test_a_booking_in_containers_is_one_trace(stack: Compose) -> None:
+    async with receiving(EVERYWHERE) as collector:
+        ports = {**stack.ports, "TRACES": urlsplit(collector.url).port or 0}
+        traced = replace(stack, files=(*stack.files, "tests/containers/traced.yml"), ports=ports)
+        await traced("up", "-d", "--wait")
+        result = await finished(await traced.demo("--gateway", traced.gateway))
+        spans = await story.trace_of(collector, result["booking_id"])
+    story.check(spans, polar_port=8011, resend_port=8012)
+
+
 async def test_the_gateway_speaks_tls_with_the_example(stack: Compose) -> None:
     authority = certify(stack.home / "tls")
     secured = replace(stack, files=(*stack.files, "deploy/compose.tls.yml"))
@@ -188,7 +274,7 @@ async def test_the_gateway_speaks_tls_with_the_example(stack: Compose) -> None:
     async with httpx.AsyncClient(timeout=30, trust_env=False, verify=context) as client:
         answer = await client.get(f"https://{HOST}:{stack.ports['TLS']}/problems/not-found")
     assert answer.status_code == 200
-    assert answer.headers["strict-transport-security"] == "max-age=31536000"
+    assert answer.headers.get_list("strict-transport-security") == ["max-age=63072000"]
 
 
 def certify(folder: Path) -> Path:

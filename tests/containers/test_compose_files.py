@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,16 @@ POLAR = {
     "POLAR_BASE_URL": "https://sandbox-api.polar.sh",
     "POLAR_PRODUCT_ID": "11111111-1111-4111-8111-111111111111",
     "POLAR_WEBHOOK_SECRET": "polar_whs_real",
+    "PAYMENT_RETURN_URL": "https://club.example/paid?booking=",
+    "COURTSIDE_PUBLIC_URL": "https://api.club.example",
 }
 RESEND = {
     "RESEND_API_KEY": "re_real",
     "RESEND_BASE_URL": "https://api.resend.com",
     "RESEND_WEBHOOK_SECRET": "whsec_real",
     "MAIL_SENDER": "Club <bookings@club.example>",
+    "STAFF_ADDRESS": "desk@club.example",
+    "BOOKING_PAGE": "https://club.example/bookings?id=",
 }
 KEYS_OF_BOTH = [*POLAR, *RESEND]
 
@@ -52,6 +57,10 @@ async def test_a_real_key_sends_its_own_stand_in_away(tmp_path: Path) -> None:
     services = await composed(tmp_path, POLAR | RESEND)
     assert not {"polar", "resend"} & services.keys()
     assert services["notifications-worker"]["environment"]["NOTIFICATIONS_SENDER"] == RESEND["MAIL_SENDER"]
+    for name, service in services.items():
+        if name.partition("-")[0] in {"payments", "notifications"}:
+            laptop = [variable for variable, told in service["environment"].items() if "127.0.0.1" in str(told)]
+            assert not laptop, f"{name} sends people to this machine: {laptop}"
 
 
 @pytest.mark.parametrize(
@@ -82,6 +91,12 @@ async def test_what_is_scaled_has_no_port_of_the_host_and_no_right_of_root(tmp_p
         assert (process["read_only"], process["cap_drop"]) == (True, ["ALL"])
 
 
+async def test_two_checkouts_on_one_machine_have_images_of_their_own(tmp_path: Path) -> None:
+    services = await composed(tmp_path, {"COMPOSE_PROJECT_NAME": "second"})
+    for name in ("booking-api", "payments-worker", "notifications-migrate", "keys", "polar"):
+        assert services[name]["image"].startswith("second/"), name
+
+
 async def test_what_the_example_names_is_what_compose_reads(tmp_path: Path) -> None:
     lines = (ROOT / ".env.example").read_text().splitlines()
     named = {
@@ -93,4 +108,6 @@ async def test_what_the_example_names_is_what_compose_reads(tmp_path: Path) -> N
     read = "".join(file.read_text() for file in files)
     assert len(named) > 15
     assert not [name for name in named if f"${{{name}" not in read]
+    asked = set(re.findall(r"\$\{([A-Z_]+)[:}]", read)) - {"COMPOSE_PROJECT_NAME", "COURTSIDE_HOME"}
+    assert not asked - named, "nobody learns that it can be set"
     await composed(tmp_path, {name: "1" for name in named if name.endswith("_PORT")})

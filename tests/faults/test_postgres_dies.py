@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
+from pydantic import SecretStr
 
 from deploy.local.postgres import DURABLE
+from services.booking.settings import BookingSettings
+from services.chassis import outbox_lag
+from services.chassis.database import Database
+from services.chassis.dead_letters import crons
 from tests.faults.clubs import OwnClub, open_club
 from tests.faults.players import Players
 from tests.faults.small_disks import small_disk
@@ -53,6 +59,24 @@ async def test_what_was_promised_before_the_server_ended_is_there_afterwards(sta
         assert set(players.answers) <= {201, 503}
         assert players.lost == 0, "the API itself was there all the time"
         await players.club.database.close()
+
+
+async def test_who_only_measures_outlives_its_database(stack: TestStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However the server goes in the middle of their questions: a process whose gauge is not kept still books."""
+    monkeypatch.setattr(outbox_lag, "MEASURE_SECONDS", 0.0)
+    monkeypatch.setattr(crons, "COUNT_SECONDS", 0.0)
+    async with open_club(stack, NAME) as club:
+        database = await Database.open(BookingSettings(database_url=SecretStr(club.database_url)))
+        aides = [asyncio.create_task(outbox_lag.measure_lag(database)) for _ in range(10)]
+        aides += [asyncio.create_task(crons.count_letters(database)) for _ in range(10)]
+        for end in (stack.stop, stack.kill) * 3:
+            await end("postgres")
+            await stack.start_postgres(DURABLE)
+        assert not [aide.exception() for aide in aides if aide.done()]
+        for aide in aides:
+            aide.cancel()
+        await asyncio.wait(aides)
+        await database.close()
 
 
 async def test_a_disk_that_is_full_is_503_and_books_again_once_there_is_room(stack: TestStack) -> None:

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import re
 
+import services.booking.settings as booking
+import services.notifications.settings as notifications
+import services.payments.settings as payments
 from deploy import configuration
 from deploy.local.environment import ROOT
 
@@ -34,3 +37,18 @@ def test_variables_that_are_no_settings_are_on_the_page_too() -> None:
     }
     assert len(named) > 3
     assert not [name for name in named if f"`{name}`" not in WRITTEN]
+
+
+SECRETS = re.compile(
+    r"whsec_[A-Za-z0-9+/]{8,}=*|polar_oat_\w+|\bre_local\b|(?<=_CALENDAR_KEY=)[\w-]+|(?<=PRODUCT_ID=)[0-9a-f-]{36}"
+)
+"""Where they are told to a process; the tests' own open nothing."""
+
+
+def test_production_knows_every_secret_that_stands_in_the_repository() -> None:
+    places = [ROOT / "docker-compose.yml", ROOT / ".env.example", *(ROOT / "deploy").rglob("*.*")]
+    texts = {path: path.read_text() for path in places if path.suffix in {".py", ".yml", ".yaml", ".env", ".example"}}
+    found = {secret: path for path, text in texts.items() for secret in SECRETS.findall(text)}
+    assert len(found) > 6
+    known = frozenset().union(*(settings.PUBLISHED for settings in (booking, payments, notifications)))
+    assert not {secret: str(path) for secret, path in found.items() if secret not in known}

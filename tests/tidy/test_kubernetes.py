@@ -9,19 +9,20 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from deploy.kubernetes.generated import BASE, files
+from deploy.kubernetes.generated import DEPLOY, files
 
-FOLDER = BASE.parent
-KUSTOMIZATIONS = sorted(FOLDER.rglob("kustomization.yaml"))
+FOLDER, WATCHED = DEPLOY / "kubernetes", DEPLOY / "observability"
+KUSTOMIZATIONS = sorted(DEPLOY.rglob("kustomization.yaml"))
 NEWEST = "1.37.0"
-OPERATORS = ("strimzi.io", "keda.sh", "cnpg.io", "kustomize.config.k8s.io")
+OPERATORS = ("strimzi.io", "keda.sh", "cnpg.io", "monitoring.coreos.com", "kustomize.config.k8s.io")
 
 
 def named(kustomization: Path) -> set[Path]:
     """Files and folders that it is made of."""
     told: dict[str, Any] = yaml.safe_load(kustomization.read_text())
     generators = [*told.get("configMapGenerator", []), *told.get("secretGenerator", [])]
-    paths = [*told.get("resources", []), *(env for each in generators for env in each.get("envs", []))]
+    paths = [*told.get("resources", []), *told.get("components", [])]
+    paths += [file for each in generators for file in (*each.get("envs", []), *each.get("files", []))]
     return {(kustomization.parent / path).resolve() for path in paths}
 
 
@@ -31,7 +32,7 @@ def documents(file: Path) -> list[Any]:
 
 @pytest.mark.parametrize("name", files())
 def test_what_follows_from_the_code_is_what_it_says(name: str) -> None:
-    assert (BASE / name).read_text() == files()[name], "run `python -m deploy.kubernetes`"
+    assert (DEPLOY / name).read_text() == files()[name], "run `python -m deploy.kubernetes`"
 
 
 @pytest.mark.parametrize("kustomization", KUSTOMIZATIONS, ids=lambda path: path.parent.name)
@@ -43,12 +44,13 @@ def test_what_a_kustomization_names_is_there(kustomization: Path) -> None:
 
 def test_no_file_is_forgotten() -> None:
     used = {path for each in KUSTOMIZATIONS for path in named(each)}
-    written = {file for kind in ("*.yaml", "*.env") for file in FOLDER.rglob(kind) if file.name != "kustomization.yaml"}
-    assert written == {path for path in used if path.is_file()}
+    written = {file for kind in ("*.yaml", "*.env") for file in FOLDER.rglob(kind)}
+    written |= {*(WATCHED / "kubernetes").iterdir(), *(WATCHED / "grafana" / "dashboards").iterdir()}
+    assert written - {*KUSTOMIZATIONS} == {path for path in used if path.is_file()}
 
 
 def test_kubernetes_knows_every_field_of_our_own_manifests() -> None:
-    ours = [each for file in sorted(BASE.rglob("*.yaml")) for each in documents(file)]
+    ours = [each for file in sorted((FOLDER / "base").rglob("*.yaml")) for each in documents(file)]
     plain = [each for each in ours if not is_an_operators(each)]
     assert len(plain) > 15
     for manifest in plain:

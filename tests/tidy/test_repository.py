@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from deploy.local.environment import ROOT
+from deploy.local.environment import ROOT, SERVICES
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 CI: dict[str, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
+MAKEFILE = (ROOT / "Makefile").read_text()
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
@@ -30,6 +32,34 @@ def test_the_workflow_does_what_a_merge_needs_and_may_write_nothing() -> None:
     assert [step["run"] for step in steps if "run" in step] == [".ci/run"]
     assert CI["permissions"] == {"contents": "read"}
     assert not any("permissions" in job for job in CI["jobs"].values())
+
+
+def test_every_night_the_cluster_loses_a_broker_and_whole_services_run_on_containers() -> None:
+    (job,) = yaml.safe_load((ROOT / ".github" / "workflows" / "nightly.yml").read_text())["jobs"].values()
+    assert [step["run"] for step in job["steps"] if "run" in step] == ["make test-containers"]
+
+
+def test_every_image_is_audited_and_has_a_bill_of_its_materials() -> None:
+    """What it is built with, too: `image.txt` brings dumb-init into each."""
+    files = [ROOT / "docker-compose.yml", *(ROOT / "deploy" / "standins").glob("*/compose.yml")]
+    built = [each["build"]["args"] for file in files for each in _services(file) if "build" in each]
+    groups = {args.get("GROUP", args.get("SERVICE")) for args in built}
+    assert groups == {*SERVICES, "standins"}
+    assert looped("audit") == groups | {"image"}
+    assert looped("sbom") == groups
+    assert "cat requirements/$$name.txt requirements/image.txt | \\" in MAKEFILE
+
+
+def _services(file: Path) -> list[dict[str, Any]]:
+    return list(yaml.safe_load(file.read_text())["services"].values())
+
+
+def looped(target: str) -> set[str]:
+    """Whose requirements a target of the Makefile goes through."""
+    recipe = MAKEFILE.partition(f"\n{target}: ")[2]
+    names = re.search(r"for name in ([^;]+);", recipe)
+    assert names
+    return set(names[1].replace("$(SERVICES)", " ".join(SERVICES)).split())
 
 
 def test_what_is_fetched_for_the_audit_is_pinned_by_hash() -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 SECRETS = {
-    "BOOKING_DATABASE_URL": "postgresql://booking:database-secret-b@db.club.example/booking",
+    "BOOKING_DATABASE_URL": "postgresql://booking:database-secret-b@db.club.internal/booking",
     "BOOKING_KAFKA_PASSWORD": "broker-secret-b",
     "BOOKING_CALENDAR_KEY": "calendar-secret-of-32-characters-at-least",
-    "PAYMENTS_DATABASE_URL": "postgresql://payments:database-secret-p@db.club.example/payments",
+    "PAYMENTS_DATABASE_URL": "postgresql://payments:database-secret-p@db.club.internal/payments",
     "PAYMENTS_KAFKA_PASSWORD": "broker-secret-p",
     "PAYMENTS_POLAR_ACCESS_TOKEN": "polar_oat_secret",
     "PAYMENTS_POLAR_WEBHOOK_SECRETS": '["whsec_c2VjcmV0"]',
-    "NOTIFICATIONS_DATABASE_URL": "postgresql://notifications:database-secret-n@db.club.example/notifications",
+    "NOTIFICATIONS_DATABASE_URL": "postgresql://notifications:database-secret-n@db.club.internal/notifications",
     "NOTIFICATIONS_KAFKA_PASSWORD": "broker-secret-n",
     "NOTIFICATIONS_RESEND_API_KEY": "re_secret",
     "NOTIFICATIONS_RESEND_WEBHOOK_SECRETS": '["whsec_c2VjcmV0"]',
@@ -23,20 +23,20 @@ def production(service: str) -> dict[str, str]:
     prefix = service.upper()
     told = {
         "ENVIRONMENT": "production",
-        "KAFKA_BOOTSTRAP": "kafka.club.example:9093",
+        "KAFKA_BOOTSTRAP": "kafka.club.internal:9093",
         "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
         "KAFKA_USERNAME": service,
-        "PUBLIC_URL": "https://api.club.example",
-        "JWKS_URL": "https://id.club.example/jwks.json",
-        "TOKEN_ISSUER": "https://id.club.example/",
+        "PUBLIC_URL": "https://api.club.internal",
+        "JWKS_URL": "https://id.club.internal/jwks.json",
+        "TOKEN_ISSUER": "https://id.club.internal/",
     }
     own = {
         "payments": {
             "POLAR_BASE_URL": "https://api.polar.sh",
-            "POLAR_PRODUCT_ID": "7f1d3c5e-0b1a-4c53-9a55-c0a275bdc001",
-            "SUCCESS_URL": "https://club.example/bookings/{BOOKING_ID}",
+            "POLAR_PRODUCT_ID": "0d4b7c52-94c1-4f57-8a0e-6c1b2d3e4f50",
+            "SUCCESS_URL": "https://club.internal/bookings/{BOOKING_ID}",
         },
-        "notifications": {"SENDER": "Club <bookings@club.example>", "STAFF_ADDRESS": "desk@club.example"},
+        "notifications": {"SENDER": "Club <bookings@club.internal>", "STAFF_ADDRESS": "desk@club.internal"},
     }
     secrets = {name: value for name, value in SECRETS.items() if name.startswith(prefix)}
     return {f"{prefix}_{name}": value for name, value in (told | own.get(service, {})).items()} | secrets

@@ -13,7 +13,7 @@ from services.booking.users import events
 from services.booking.users.domain import EmailBelongsToAnotherUser, User, UserErased
 from services.booking.users.queries import COLUMNS, LIVING, must_live, to_user, workplaces
 from services.booking.users.rights import refuse_erased
-from services.booking.users.tables import users, venue_staff
+from services.booking.users.tables import BY_EMAIL, users, venue_staff
 from services.chassis.auth import Principal
 from services.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
@@ -62,6 +62,8 @@ async def save(work: UnitOfWork, principal: Principal) -> None:
     try:
         saved = (await work.session.execute(statement)).one_or_none()
     except IntegrityError as error:
+        if getattr(error.orig and error.orig.__cause__, "constraint_name", None) != BY_EMAIL:
+            raise
         raise EmailBelongsToAnotherUser("This e-mail address belongs to another user of the club.") from error
     if saved:
         await _tell(work, to_user(saved))

@@ -38,7 +38,8 @@ users = Table(
     ),
 )
 
-Index("users_by_email", func.lower(users.c.email), unique=True, postgresql_where=text("email IS NOT NULL"))
+BY_EMAIL = "users_by_email"
+Index(BY_EMAIL, func.lower(users.c.email), unique=True, postgresql_where=text("email IS NOT NULL"))
 
 venue_staff = Table(
     "venue_staff",

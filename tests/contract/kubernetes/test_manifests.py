@@ -13,6 +13,7 @@ import kubernetes_validate
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from courtside_contracts.topics import all_topics
 from deploy.local.environment import ROOT, SERVICES, Paths
@@ -37,6 +38,8 @@ SETTINGS: dict[str, type[Settings]] = {
     "payments": PaymentsSettings,
     "notifications": NotificationsSettings,
 }
+OWN = {"00000000-0000-4000-8000-000000000000": "0d4b7c52-94c1-4f57-8a0e-6c1b2d3e4f50", "club.example": "club.internal"}
+"""What a club writes in the place of what production refuses: its own product at Polar, its own domain."""
 SPARE_CONNECTIONS = 30
 """For the operator, replication, and a person."""
 
@@ -85,7 +88,9 @@ def test_kubernetes_takes_every_manifest(
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_the_operators_take_every_manifest(overlay: str, operators: Mapping[str, Draft202012Validator]) -> None:
     theirs = [each for each in rendered(overlay) if key_of(each) in operators]
-    assert {each["kind"] for each in theirs} >= {*strimzi.KINDS, "Cluster", "ScaledObject", "TriggerAuthentication"}
+    watched = {"PodMonitor", "PrometheusRule"} if overlay == "prod" else set()
+    expected = {*strimzi.KINDS, "Cluster", "ScaledObject", "TriggerAuthentication"} | watched
+    assert {each["kind"] for each in theirs} >= expected
     for manifest in theirs:
         wrong = [
             f"{error.json_path}: {error.message}" for error in operators[key_of(manifest)].iter_errors(manifest["spec"])
@@ -94,8 +99,7 @@ def test_the_operators_take_every_manifest(overlay: str, operators: Mapping[str,
 
 
 def test_a_mistyped_field_of_an_operator_is_found(operators: Mapping[str, Draft202012Validator]) -> None:
-    (topic, *_), (scaled, *_) = of("prod", "KafkaTopic"), of("prod", "ScaledObject")
-    for manifest in (topic, scaled):
+    for manifest in (of("prod", kind)[0] for kind in ("KafkaTopic", "ScaledObject", "PodMonitor", "PrometheusRule")):
         wrong = json.loads(json.dumps(manifest["spec"])) | {"partitionz": 6}
         assert list(operators[key_of(manifest)].iter_errors(wrong))
 
@@ -150,7 +154,10 @@ def told(monkeypatch: pytest.MonkeyPatch, folder: Path, overlay: str, service: s
     pod = job["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     for name, value in variables(overlay, container).items():
-        monkeypatch.setenv(name, value.replace(container["volumeMounts"][0]["mountPath"], str(folder)))
+        own = value.replace(container["volumeMounts"][0]["mountPath"], str(folder))
+        for published, of_a_club in OWN.items() if overlay == "prod" else ():
+            own = own.replace(published, of_a_club)
+        monkeypatch.setenv(name, own)
     Authority(folder).write()
     for name in files(overlay, pod):
         (folder / name).write_text(SECRETS.get(name) or (folder / "ca.pem").read_text())
@@ -193,6 +200,34 @@ def test_a_service_starts_with_what_its_pods_have(
     assert settings.http_port == 8000
 
 
+@pytest.mark.parametrize(
+    ("asks", "claimed", "taken_for"),
+    [
+        ("10.42.7.1", "203.0.113.5", "203.0.113.5"),  # the ingress controller tells who asks
+        (
+            "10.42.7.1",
+            "198.51.100.9, 203.0.113.5, 10.0.3.4",
+            "203.0.113.5",
+        ),  # behind a load balancer, and the first is a player's own word
+        ("203.0.113.9", "198.51.100.1", "203.0.113.9"),
+    ],
+)
+async def test_a_player_is_known_by_the_address_that_the_ingress_tells(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, asks: str, claimed: str, taken_for: str
+) -> None:
+    """Else all players are the ingress controller, and share its limit."""
+    seen: list[str] = []
+
+    async def app(scope: Any, *_: Any) -> None:
+        seen.append(scope["client"][0])
+
+    for service in SERVICES:
+        trusted = list(told(monkeypatch, tmp_path, "prod", service).trusted_proxies)
+        scope = {"type": "http", "client": (asks, 1), "headers": [(b"x-forwarded-for", claimed.encode())]}
+        await ProxyHeadersMiddleware(app, trusted)(scope, None, None)  # type: ignore[arg-type]  # nothing is sent
+    assert seen == [taken_for] * len(SERVICES)
+
+
 def test_all_processes_of_a_service_have_the_same_settings() -> None:
     for service in SERVICES:
         told_alike = {
@@ -219,6 +254,10 @@ def test_what_scales_is_there_and_its_database_has_a_connection_for_each(
         assert processes * each + SPARE_CONNECTIONS <= most, service
 
 
+def paths(service: str) -> list[str]:
+    return list(json.loads((ROOT / "contracts" / "openapi" / f"{service}.json").read_text())["paths"])
+
+
 def test_the_world_may_call_what_is_for_it_and_nothing_of_the_operators() -> None:
     (ingress,) = of("prod", "Ingress")
     (rule,) = ingress["spec"]["rules"]
@@ -226,9 +265,16 @@ def test_the_world_may_call_what_is_for_it_and_nothing_of_the_operators() -> Non
     open_to_all = [path["path"] for path in rule["http"]["paths"]]
     assert {path["backend"]["service"]["name"] for path in rule["http"]["paths"]} <= services
     assert ingress["spec"]["tls"][0]["hosts"] == [rule["host"]]
-    for path in json.loads((ROOT / "contracts" / "openapi" / "booking.json").read_text())["paths"]:
+    for path in paths("booking"):
         reached = any(path == each or path.startswith(f"{each}/") for each in open_to_all)
         assert reached != path.startswith("/v1/ops"), path
+    webhooks = {
+        path: f"{service}-api" for service in SERVICES for path in paths(service) if path.startswith("/webhooks")
+    }
+    led = {each["path"]: each["backend"]["service"]["name"] for each in rule["http"]["paths"]}
+    assert len(webhooks) == 2
+    assert webhooks.items() <= led.items(), "a provider would tell nobody"
+    assert all(f"https://{rule['host']}{path}" in README for path in webhooks)
     assert not {"/metrics", "/readyz", "/v1", "/"} & set(open_to_all)
 
 
@@ -253,21 +299,3 @@ def test_the_broker_has_the_topics_and_users_of_the_code() -> None:
     kept_by = {each["spec"]["replicas"] for each in of("prod", "KafkaTopic")}
     assert kept_by == {of("prod", "KafkaNodePool")[0]["spec"]["replicas"]} == {3}
     assert {each["spec"]["replicas"] for each in of("dev", "KafkaTopic")} == {1}
-
-
-def test_every_policy_of_the_network_finds_somebody() -> None:
-    """A label that was renamed would close nothing, or all."""
-    ours = [pod["metadata"]["labels"] for _, pod in pods("prod")]
-    for policy in of("prod", "NetworkPolicy"):
-        selector = policy["spec"]["podSelector"]
-        wanted = dict(selector.get("matchLabels", {}))
-        wanted |= {each["key"]: each["values"][0] for each in selector.get("matchExpressions", [])}
-        of_the_database = set(wanted) == {"cnpg.io/cluster"}
-        found = [labels for labels in ours if wanted.items() <= labels.items()]
-        assert found or of_the_database, policy["metadata"]["name"]
-    closed_databases = {
-        each["spec"]["podSelector"]["matchLabels"]["cnpg.io/cluster"]
-        for each in of("prod", "NetworkPolicy")
-        if "cnpg.io/cluster" in each["spec"]["podSelector"].get("matchLabels", {})
-    }
-    assert closed_databases == {each["metadata"]["name"] for each in of("prod", "Cluster")}

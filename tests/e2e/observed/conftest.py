@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import secrets
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -24,8 +25,11 @@ from tests.otlp import Receiver, receiving
 from tests.prometheus import Prometheus, watching
 from tests.stack import TestStack
 
-GIVE_UP_SECONDS = 120
-OUTBOX_SECONDS = 3
+OUTAGE_SECONDS = float(os.environ.get("OUTAGE_SECONDS", "0"))
+"""How long each outage lasts at the least; its alarm is waited for anyway."""
+GIVE_UP_SECONDS = 120 + OUTAGE_SECONDS / 2
+SLOTS = 400
+OWN = {"payments": {"RECONCILE_EVERY_SECONDS": "5"}}
 CONFIRMED = "booking-confirmed"
 SHORT_LADDER = json.dumps(["PT1S", "PT2S", "PT2S", "PT2S"])
 
@@ -38,7 +42,10 @@ class Observed(System):
     slots: list[Slot]
 
     async def start_again(self, service: str) -> None:
-        await self.stack.start(service, **self.told, **{f"{service.upper()}_RETRY_DELAYS": SHORT_LADDER})
+        ours = {"RETRY_DELAYS": SHORT_LADDER} | OWN.get(service, {})
+        await self.stack.start(
+            service, **self.told, **{f"{service.upper()}_{name}": told for name, told in ours.items()}
+        )
 
     def url(self, part: str) -> str:
         return self.stack.installation.url(part)
@@ -56,9 +63,11 @@ class Observed(System):
         assert (answer.status_code, answer.json()["status"]) == (201, "confirmed"), answer.text
         return str(answer.json()["id"])
 
-    async def ask(self, player: Player, method: str, path: str, **request: Any) -> httpx.Response:
+    async def ask(
+        self, player: Player, method: str, path: str, *, service: str = "booking", **request: Any
+    ) -> httpx.Response:
         headers = {"Authorization": f"Bearer {player.token}"}
-        return await self.client.request(method, self.url("booking") + path, headers=headers, **request)
+        return await self.client.request(method, self.url(service) + path, headers=headers, **request)
 
     async def check(self, service: str, name: str) -> dict[str, Any]:
         """One check of `/readyz`; the process must be ready whatever it says."""
@@ -121,12 +130,12 @@ async def observed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ob
         told = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "200"} | NO_PACE
         async with (
             httpx.AsyncClient(timeout=60, trust_env=False) as client,
-            watching(targets, place, outbox_seconds=OUTBOX_SECONDS) as prometheus,
+            watching(targets, place) as prometheus,
         ):
             system = Observed(stack, client, collector, prometheus, told, [])
             await asyncio.gather(*(system.start_again(service) for service in SERVICES))
             # The latest are taken first: `courtside demo` takes the soonest.
-            system.slots.extend((await free_slots(client, system.url("booking"), str(VENUE_ID), 200))[::-1])
+            system.slots.extend((await free_slots(client, system.url("booking"), str(VENUE_ID), SLOTS))[::-1])
             yield system
 
 

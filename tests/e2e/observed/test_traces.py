@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from deploy.local.processes import Processes
+from tests import story
 from tests.e2e.conftest import System, finished
 from tests.e2e.observed.conftest import Observed
 from tests.otlp import Receiver, Told
@@ -40,47 +41,14 @@ async def until(collector: Receiver, what: str, enough: Callable[[], bool]) -> N
 async def booked(traced: System, collector: Receiver) -> tuple[str, list[Told]]:
     """A demo booking's id, and all spans of its trace."""
     booking_id = (await finished(await traced.demo()))["booking_id"]
-
-    def its_mail() -> list[Told]:
-        held = [
-            span
-            for span in collector.spans
-            if span.kind == "producer"
-            and span.attributes.get("kafka.message.key") == booking_id
-            and span.attributes.get("courtside.event.type") == "notification.sent.v1"
-        ]
-        return [mail for mail in held if any(span.name == "POST /v1/bookings" for span in of(collector, mail))]
-
-    await until(collector, "the trace of the booking", lambda: bool(its_mail()))
-    return booking_id, of(collector, its_mail()[0])
-
-
-def of(collector: Receiver, one: Told) -> list[Told]:
-    return collector.of_trace(one.trace_id)
+    return booking_id, await story.trace_of(collector, booking_id)
 
 
 async def test_one_trace_tells_of_a_booking_from_the_request_to_the_mail(traced: System, collector: Receiver) -> None:
-    prefix = traced.stack.installation.topic_prefix
+    installation = traced.stack.installation
     _, spans = await booked(traced, collector)
-    told = {(span.service, span.kind, span.name) for span in spans}
-    assert told >= {
-        ("booking", "server", "POST /v1/bookings"),
-        ("booking", "producer", f"send {prefix}booking.events"),
-        ("payments", "consumer", f"process {prefix}booking.events"),
-        ("payments", "client", "POST 127.0.0.1"),  # Polar: a checkout
-        ("payments", "producer", f"send {prefix}payment.events"),
-        ("payments", "internal", "polar webhook"),
-        ("payments", "producer", f"send {prefix}payments.polar-webhooks"),
-        ("payments", "consumer", f"process {prefix}payments.polar-webhooks"),
-        ("payments", "client", "GET 127.0.0.1"),  # Polar: the order
-        ("booking", "consumer", f"process {prefix}payment.events"),
-        ("notifications", "consumer", f"process {prefix}booking.events"),
-        ("notifications", "client", "POST 127.0.0.1"),  # Resend
-        ("notifications", "producer", f"send {prefix}notification.events"),
-    }
-    known = {span.span_id for span in spans}
-    roots = [span for span in spans if span.parent_id not in known]
-    assert [root.name for root in roots] == ["POST /v1/bookings"], "every other span has its parent in the trace"
+    ports = {"polar_port": installation.ports.polar, "resend_port": installation.ports.resend}
+    story.check(spans, prefix=installation.topic_prefix, **ports)
 
 
 async def test_a_webhook_and_a_batch_are_linked_to_the_traces_that_they_bring(

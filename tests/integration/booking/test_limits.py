@@ -86,6 +86,15 @@ async def test_who_has_no_token_is_limited_by_the_address(club: Club) -> None:
     await club.stack.stop("limited-3")
 
 
+async def test_what_a_stranger_says_of_its_address_counts_for_nothing(club: Club) -> None:
+    told = {"BOOKING_DATABASE_URL": club.database_url, "BOOKING_ADDRESS_REQUESTS_PER_MINUTE": str(ADDRESS)}
+    url = await club.stack.start("booking", "api", name="limited-4", BOOKING_TRUSTED_PROXIES='["192.0.2.9"]', **told)
+    claims = [{"X-Forwarded-For": f"198.51.100.{number}"} for number in range(ADDRESS + 10)]
+    guesses = await asyncio.gather(*(club.client.get(f"{url}/v1/calendars/guess.ics", headers=one) for one in claims))
+    assert {answer.status_code for answer in guesses} == {404, 429}
+    await club.stack.stop("limited-4")
+
+
 async def test_limits_that_cannot_be_read_limit_nobody(club: Club, processes: tuple[str, str]) -> None:
     await asyncio.gather(*(read(club, processes[0], "lucky") for _ in range(READS + 5)))
     await club.database.execute("ALTER TABLE rate_limits RENAME TO elsewhere")

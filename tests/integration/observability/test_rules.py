@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import pytest
 import yaml
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from tests.prometheus import OBSERVABILITY, expressions, program
 
@@ -20,8 +27,14 @@ def promtool(*arguments: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_prometheus_takes_its_configuration_and_its_rules() -> None:
+def test_prometheus_takes_its_configuration_and_its_rules(tmp_path: Path) -> None:
     promtool("check", "config", "prometheus.yml")
+    in_a_cluster = yaml.safe_load((OBSERVABILITY / "prometheus.kubernetes.yml").read_text())
+    in_a_cluster["rule_files"] = [str(OBSERVABILITY / "alerts.yml")]
+    for job in in_a_cluster["scrape_configs"]:
+        assert job.pop("kubernetes_sd_configs"), "Debian's Prometheus is built without it"
+    (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(in_a_cluster))
+    promtool("check", "config", str(tmp_path / "prometheus.yml"))
     promtool("check", "rules", "--lint=all", "--lint-fatal", "alerts.yml")
 
 
@@ -35,16 +48,61 @@ def test_each_alert_fires_on_its_bad_day_and_on_no_good_one() -> None:
     assert {case["alertname"] for case in cases if case["exp_alerts"]} == set(expressions())
 
 
+RAISED = re.compile(r'"(Courtside\w+)", ')
+
+
+def test_each_alert_is_raised_by_its_condition_on_a_running_system() -> None:
+    """There it waits for nothing and looks back for seconds (`tests/prometheus.py`); its own times are those of the test above."""
+    tests = Path(__file__).parents[2] / "e2e" / "observed"
+    raised = {name for file in tests.glob("test_*.py") for name in RAISED.findall(file.read_text())}
+    assert raised == set(expressions())
+
+
 def test_an_operator_finds_each_alert_in_the_handbook() -> None:
     handbook = OPERATIONS.read_text()
     assert [name for name in expressions() if f"`{name}`" not in handbook] == []
+
+
+BOARDS = sorted((OBSERVABILITY / "grafana" / "dashboards").glob("*.json"))
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda file: file.stem)
+def test_grafana_knows_every_field_of_a_dashboard(board: Path) -> None:
+    """What its own SDK reads and writes again is the same; it leaves out what it does not know."""
+    register_default_plugins()
+    told = json.loads(board.read_text())
+    assert list(lost(told, json.loads(JSONEncoder().encode(Dashboard.from_json(told))))) == []
+    mistyped = told | {"refreshh": "10s"}
+    known = json.loads(JSONEncoder().encode(Dashboard.from_json(mistyped)))
+    assert list(lost(mistyped, known)) == [".refreshh"]
+
+
+def lost(told: Any, known: Any, path: str = "") -> Iterator[str]:
+    """Where the second lacks something of the first, or says something else."""
+    if isinstance(told, dict) and isinstance(known, dict):
+        for name, value in told.items():
+            yield from lost(value, known.get(name), f"{path}.{name}")
+    elif isinstance(told, list) and isinstance(known, list) and len(told) == len(known):
+        for place, (value, kept) in enumerate(zip(told, known, strict=True)):
+            yield from lost(value, kept, f"{path}[{place}]")
+    elif told != known:
+        yield path
+
+
+def test_prometheus_understands_every_question_of_a_dashboard(tmp_path: Path) -> None:
+    panels = [panel for board in BOARDS for panel in json.loads(board.read_text())["panels"]]
+    asked = [target["expr"].replace("$__rate_interval", "5m") for panel in panels for target in panel["targets"]]
+    rules = [{"record": f"courtside:asked_{place}", "expr": expression} for place, expression in enumerate(asked)]
+    (tmp_path / "asked.yml").write_text(json.dumps({"groups": [{"name": "asked", "rules": rules}]}))
+    assert len(rules) > 20
+    promtool("check", "rules", str(tmp_path / "asked.yml"))
 
 
 def test_grafana_finds_its_sources_and_no_panel_asks_another() -> None:
     provisioned = OBSERVABILITY / "grafana" / "provisioning"
     sources = yaml.safe_load((provisioned / "datasources" / "courtside.yml").read_text())["datasources"]
     known = {source["uid"] for source in sources}
-    boards = [json.loads(file.read_text()) for file in (OBSERVABILITY / "grafana" / "dashboards").glob("*.json")]
+    boards = [json.loads(file.read_text()) for file in BOARDS]
     assert len({board["uid"] for board in boards}) == len(boards) == 3
     for board in boards:
         ids = [panel["id"] for panel in board["panels"]]

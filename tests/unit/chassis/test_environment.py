@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
+from pydantic_settings import BaseSettings
 
+from deploy.standins.polar.settings import Settings as PolarStandin
+from deploy.standins.resend.settings import Settings as ResendStandin
 from services.booking.settings import BookingSettings
 from services.chassis.environment import WronglyTold, read
 from services.chassis.settings import Settings
@@ -67,8 +74,8 @@ def test_files_as_a_cluster_lays_them_are_read(monkeypatch: pytest.MonkeyPatch, 
 
 def test_a_variable_goes_before_its_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("COURTSIDE_SECRETS_DIR", str(tmp_path))
-    (tmp_path / "NOTIFICATIONS_SENDER").write_text("File <file@club.example>")
-    settings = told(monkeypatch, "notifications", NOTIFICATIONS_SENDER="Variable <variable@club.example>")
+    (tmp_path / "NOTIFICATIONS_SENDER").write_text("File <file@club.internal>")
+    settings = told(monkeypatch, "notifications", NOTIFICATIONS_SENDER="Variable <variable@club.internal>")
     assert isinstance(settings, NotificationsSettings)
     assert settings.sender.startswith("Variable")
 
@@ -117,6 +124,30 @@ def test_production_refuses_what_is_for_a_laptop(monkeypatch: pytest.MonkeyPatch
     assert ";" not in message, "one thing was wrong"
 
 
+@pytest.mark.parametrize(
+    ("variable", "copied"),
+    [
+        ("NOTIFICATIONS_STAFF_ADDRESS", "desk@club.example"),
+        ("NOTIFICATIONS_SENDER", "Club <bookings@club.example>"),
+        ("PAYMENTS_SUCCESS_URL", "https://club.example/bookings/{BOOKING_ID}"),
+        ("BOOKING_JWKS_URL", "https://id.club.EXAMPLE/.well-known/jwks.json"),
+        ("BOOKING_DATABASE_URL", "postgresql://booking:database-secret@db.example.com:5432/booking"),
+        ("BOOKING_CORS_ORIGINS", '["https://club.internal", "https://club.example"]'),
+    ],
+)
+def test_production_refuses_a_domain_that_is_an_example(
+    monkeypatch: pytest.MonkeyPatch, variable: str, copied: str
+) -> None:
+    """Mails to it would reach nobody, and nobody would be told of a refund that fails."""
+    message = refused(monkeypatch, variable.partition("_")[0].lower(), **{variable: copied})
+    assert message == f"{variable} must name a domain of your own"
+
+
+def test_a_club_whose_name_only_sounds_like_an_example_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("example-padel.internal", "padel.example.internal", "club.internal/an.example-page"):
+        assert told(monkeypatch, "booking", BOOKING_PUBLIC_URL=f"https://{name}").environment == "production"
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_all_that_is_wrong_is_named_at_once(monkeypatch: pytest.MonkeyPatch, service: str) -> None:
     wrong = {name: value for name, (value, _) in FOR_A_LAPTOP.items() if name.startswith(service.upper())}
@@ -154,3 +185,73 @@ def test_a_process_that_is_refused_says_why_without_a_secret_and_ends_with_2(
     assert all(f"{name}: " in process.stderr for name in wrong)
     assert len(process.stderr.splitlines()) == 1
     assert not [word for word in WORDS if word in process.stdout + process.stderr]
+
+
+def published() -> list[tuple[str, str]]:
+    """Variable and value of each secret and id that can be read in this repository: of Compose, of both overlays, of both stand-ins."""
+    compose = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())["services"]
+    told = [pair for service in compose.values() for pair in service.get("environment", {}).items()]
+    found = [(name, re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", str(value))) for name, value in told]
+    overlays = REPOSITORY / "deploy" / "kubernetes" / "overlays"
+    for file in overlays.glob("*/kustomization.yaml"):
+        made = yaml.safe_load(file.read_text()).get("secretGenerator", [])
+        found += [_split(literal) for each in made for literal in each["literals"]]
+    found += [
+        _split(line) for file in overlays.glob("*/*.env") for line in file.read_text().splitlines() if "=" in line
+    ]
+    found += [*_defaults("PAYMENTS_POLAR", PolarStandin), *_defaults("NOTIFICATIONS_RESEND", ResendStandin)]
+    return sorted({(name, value) for name, value in found if name in CONFIDENTIAL and value})
+
+
+def _split(line: str) -> tuple[str, str]:
+    name, _, value = line.partition("=")
+    return name, value
+
+
+def _defaults(prefix: str, standin: type[BaseSettings]) -> Iterator[tuple[str, str]]:
+    for name, field in standin.model_fields.items():
+        yield f"{prefix}_{name.upper()}", str(field.default)
+        yield f"{prefix}_{name.upper()}S", json.dumps([str(field.default)])
+
+
+CONFIDENTIAL = {
+    "BOOKING_CALENDAR_KEY",
+    "PAYMENTS_POLAR_ACCESS_TOKEN",
+    "PAYMENTS_POLAR_PRODUCT_ID",
+    "PAYMENTS_POLAR_WEBHOOK_SECRETS",
+    "NOTIFICATIONS_RESEND_API_KEY",
+    "NOTIFICATIONS_RESEND_WEBHOOK_SECRETS",
+}
+
+
+def test_every_place_that_publishes_a_secret_was_found() -> None:
+    assert {name for name, _ in published()} == CONFIDENTIAL
+    assert len(published()) >= 10
+
+
+@pytest.mark.parametrize(("variable", "value"), published())
+def test_production_refuses_a_secret_that_everybody_can_read(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    message = refused(monkeypatch, variable.partition("_")[0].lower(), **{variable: value})
+    assert message.startswith(variable), message
+    assert "your own" in message
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("BOOKING_DATABASE_URL", "mysql://u:database-secret@h/x"),
+        ("BOOKING_DATABASE_URL", "postgresql://u:database-secret@h:notaport/x"),
+        ("BOOKING_DATABASE_URL", "database-secret"),
+        ("BOOKING_JWKS_URL", "id.club.example"),
+        ("BOOKING_PUBLIC_URL", "api.club.example"),
+    ],
+)
+def test_an_address_that_leads_nowhere_is_one_sentence_without_what_was_given(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    message = refused(monkeypatch, "booking", **{variable: value})
+    assert message.startswith(f"{variable}: ")
+    assert value not in message
+    assert ";" not in message

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
 
 from deploy.doctor.broker import groups_of_all, lag_findings, topic_finding
 from deploy.doctor.findings import REMEDIES, Finding
-from deploy.doctor.processes import read
+from deploy.doctor.processes import read, read_all, unasked
+from services.chassis.health import UNKNOWN
 from services.chassis.lag import Standing
 
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -91,3 +93,30 @@ def test_every_group_of_a_service_is_looked_at() -> None:
         "notifications.paced",
         "notifications.dlt",
     }
+
+
+def test_what_is_not_known_for_want_of_the_database_is_mended_there() -> None:
+    assert Finding("warn", "booking", "outbox", f"{UNKNOWN} (since noon)").todo == REMEDIES["database"]
+
+
+def test_every_replica_that_the_gateway_tells_of_is_a_finding_of_its_own() -> None:
+    told: dict[str, dict[str, Any]] = {
+        "booking-api": {"10.0.0.1:8000": document("pass", NOON)},
+        "booking-worker": {"10.0.0.2:8000": document("pass", NOON), "10.0.0.3:8000": None},
+        "payments-worker": {},
+    }
+    found = [(one.level, one.where, one.check) for one in read_all(told, NOON, A_SECOND_LATER)]
+    assert found == [
+        ("ok", "booking-api", "outbox"),
+        ("ok", "booking-worker 10.0.0.2:8000", "outbox"),
+        ("fail", "booking-worker 10.0.0.3:8000", "process"),
+        ("fail", "payments-worker", "process"),
+    ]
+
+
+def test_a_service_whose_workers_nobody_asked_is_not_said_to_be_well() -> None:
+    api = Finding("ok", "payments", "database", "answers")
+    (found,) = unasked([api])
+    assert (found.level, found.where) == ("warn", "payments worker")
+    assert list(unasked([api, Finding("ok", "payments-worker", "consumers", "started")])) == []
+    assert list(unasked([])) == []

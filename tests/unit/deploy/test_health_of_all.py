@@ -76,3 +76,15 @@ async def test_a_monitor_need_not_read_the_document(status: str, code: int) -> N
             answer = await monitor.get("/health")
             assert (answer.status_code, answer.json()["status"]) == (code, status)
             assert (await monitor.get("/livez")).status_code == 200
+
+
+async def test_operators_are_told_what_each_replica_of_a_service_says() -> None:
+    processes = {"booking-api": "127.0.0.1:1", "booking-worker": "127.0.0.1:2", "payments-api": "127.0.0.1:3"}
+    async with answering((200, ready("pass", "pass")), (502, "no document")) as client:
+        app = httpx.ASGITransport(create_app(processes, client))
+        async with httpx.AsyncClient(transport=app, base_url="http://health") as operator:
+            told = (await operator.get("/processes", params={"of": "booking"})).json()["processes"]
+    assert told == {
+        "booking-api": {"127.0.0.1:1": ready("pass", "pass")},
+        "booking-worker": {"127.0.0.1:2": "no document"},
+    }
