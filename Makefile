@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-r
 AUDIT = $(BIN)/uv run --quiet --no-project --isolated --python $(BIN)/python --with-requirements requirements/audit.txt
 
 .PHONY: help up down reset demo test test-slow test-unit test-containers test-compose \
-  faults faults-long faults-shrink proof lint types fmt logs lock audit sbom
+  faults faults-long faults-shrink proof mutants lint types fmt logs lock audit sbom
 
 help: ## Explain each target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ faults-shrink: $(READY) ## The fewest faults with which a run still breaks a pro
 
 proof: $(READY) ## Write docs/proof.md from its ledger; RUN=<folders of runs> adds them before
 	@$(BIN)/python -m tests.faults.proof $(RUN)
+
+mutants: $(READY) ## Twenty and more defects of the product: the checker must find each; writes docs/mutants.md. NAMES="double-a-mail …" for some
+	@$(BIN)/python -m tests.faults.mutants.proof $(NAMES)
 
 lint: $(READY) ## ruff, import-linter and deptry
 	@$(BIN)/ruff check .

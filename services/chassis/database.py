@@ -97,7 +97,8 @@ UNREACHABLE = (
     SQLAlchemyTimeoutError,
 )
 """What connecting and talking raise when the other end is away. A time-out is an `OSError`. An internal error of asyncpg is what a
-connection says for a moment to which the server has just said goodbye; SQLAlchemy's time-out is that of a pool whose connections do not come back."""
+connection says for a moment to which the server has just said goodbye; SQLAlchemy's time-out is that of a pool whose connections do
+not come back."""
 
 
 class StatelessConnection(asyncpg.Connection):

@@ -17,6 +17,9 @@ import httpx
 class History:
     file: Path
 
+    def __post_init__(self) -> None:
+        self.file.touch()
+
     async def call(
         self,
         client: httpx.AsyncClient,

@@ -79,7 +79,8 @@ class Player:
                 raise NothingCame("the hold is over")
             return answer.headers["location"] if answer is not None and answer.status_code == 303 else None
 
-        return await until("a payment page", look)
+        page: str = await until("a payment page", look)
+        return page
 
     async def pay(self, page: str) -> None:
         urls = Urls(*(self.stage.url(part) for part in ("booking", "polar", "resend")))

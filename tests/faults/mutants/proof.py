@@ -18,8 +18,8 @@ from pathlib import Path
 from deploy.local.environment import ROOT
 from tests.faults.checker import Verdict, check
 from tests.faults.mutants.catalogue import MUTANTS, Mutant
-from tests.faults.mutants.scenes import SCENES
-from tests.faults.mutants.stage import Theatre
+from tests.faults.mutants.scenes import PLAIN, SCENES, Told
+from tests.faults.mutants.stage import Stage, Theatre
 
 PAGE = ROOT / "docs" / "mutants.md"
 
@@ -43,16 +43,20 @@ class Played:
         return f"{mark} {self.seconds:5.1f} s  {self.mutant or f'the product, {self.scene}':<34} {found or 'clean'}"
 
 
-async def play(theatre: Theatre, scene: str, mutant: str | None, folder: Path) -> Played:
-    """One scene on a stage of its own, judged when it has come to rest, or when it has had its time to."""
-    began = time.monotonic()
+async def play(theatre: Theatre, mutant: str | None, folder: Path, scene: str | None = None) -> Played:
+    """The scene of a mutant, or a scene of the product as it is, on a stage of its own."""
+    began, title = time.monotonic(), MUTANTS[mutant].scene if mutant else scene or PLAIN
     folder.mkdir(parents=True)  # noqa: ASYNC240 - a moment
     async with theatre.stage(mutant, folder) as stage:
-        told = await SCENES[scene](stage)
-        rested = await stage.comes_to_rest()
-        stage.write_run(**told, drained_at=datetime.now(UTC).isoformat() if rested else None)
-        verdict = await check(folder)
-    return Played(scene, mutant, verdict, time.monotonic() - began)
+        verdict = await judged(stage, await SCENES[title](stage))
+    return Played(title, mutant, verdict, time.monotonic() - began)
+
+
+async def judged(stage: Stage, told: Told) -> Verdict:
+    """When all has come to rest, or has had its time to. `told` is what the plan did, for `run.json`."""
+    rested = await stage.comes_to_rest()
+    stage.write_run(**told, drained_at=datetime.now(UTC).isoformat() if rested else None)
+    return await check(stage.folder)
 
 
 async def prove(names: Sequence[str]) -> list[Played]:
@@ -61,7 +65,7 @@ async def prove(names: Sequence[str]) -> list[Played]:
     with tempfile.TemporaryDirectory(prefix="courtside-mutants-") as folder:
         async with Theatre.open() as theatre:
             for number, (scene, mutant) in enumerate(_plays(mutants)):
-                played.append(await play(theatre, scene, mutant, Path(folder) / str(number)))
+                played.append(await play(theatre, mutant, Path(folder) / str(number), scene))
                 print(played[-1].line(), flush=True)  # noqa: T201
                 if not played[-1].as_expected:
                     _keep(Path(folder) / str(number), played[-1])

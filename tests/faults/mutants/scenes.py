@@ -153,12 +153,12 @@ async def a_forged_webhook(stage: Stage) -> None:
 
 
 async def a_death_in_the_middle(stage: Stage) -> Told:
-    """Payments dies after it has worked on a batch and before it has committed anything of it, and comes back."""
+    """Payments dies when the provider has made a page and our rows do not say so yet, and comes back."""
     cast = Cast(stage)
     slots = await free_slots(stage.client, stage.url("booking"), str(VENUE_ID), 10, first_day=3)
     await stage.stack.stop("payments")
     await _all(*(a_hold_is_given_up_at_once(cast, slots.pop()) for _ in range(3)))
-    await stage.dies("payments", "transaction.written:2")
+    await stage.dies("payments", "checkout.made")
     await stage.start("payments")
     await _all(*(a_paid_booking(cast, slots.pop()) for _ in range(2)))
     return cast.told()
@@ -169,16 +169,16 @@ async def a_paid_booking(cast: Cast, slot: Slot) -> None:
 
 
 async def mails_held_up(stage: Stage) -> Told:
-    """The mail provider is away while bookings are made and given up: what is old news by its return stays unsent."""
+    """The mail provider is away while a booking is made and given up: what is old news by its return stays unsent."""
     cast = Cast(stage)
     slots = await free_slots(stage.client, stage.url("booking"), str(VENUE_ID), 10, first_day=3)
     faults = f"{stage.url('resend')}/_admin/faults"
     outage = {"match": {"method": "POST", "path": "/emails"}, "action": "status", "code": 500, "times": "always"}
     (await stage.client.post(faults, json=outage)).raise_for_status()
-    await _all(*(a_hold_is_given_up_at_once(cast, slots.pop()) for _ in range(3)))
+    await a_hold_is_given_up_at_once(cast, slots.pop())
 
     async def overtaken() -> bool:
-        query = "SELECT 1 FROM emails WHERE kind = 'booking-cancelled' HAVING count(*) = 3 AND max(created_at) < now() - $1 * interval '1 s'"
+        query = "SELECT 1 FROM emails WHERE kind = 'booking-cancelled' AND created_at < now() - $1 * interval '1 s'"
         return bool(await stage.fetch("notifications", query, OVERTAKEN_SECONDS))
 
     try:
@@ -203,8 +203,9 @@ def _poison(topic: str) -> Told:
     return {"topic": topic, "key": "nobody", "value_b64": base64.b64encode(POISON).decode()}
 
 
+PLAIN = "a day at the club"
 SCENES: Mapping[str, Callable[[Stage], Awaitable[Told]]] = {
-    "a day at the club": a_day,
+    PLAIN: a_day,
     "a death in the middle": a_death_in_the_middle,
     "mails held up": mails_held_up,
 }

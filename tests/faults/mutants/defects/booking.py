@@ -5,160 +5,174 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import asyncpg
+from sqlalchemy import false, select
 
-from courtside_contracts.booking import BookingEvent
-from services.booking.bookings import consumers, hold, mutations, queries
+from courtside_contracts.booking import BookingConfirmed, BookingEvent
+from courtside_contracts.payment import PaymentCheckoutOpened
+from services.booking import app
+from services.booking.bookings import mutations, queries
 from services.booking.bookings.domain import Booking, SlotAlreadyTaken
+from services.booking.bookings.hold import Hold
 from services.booking.bookings.outlook import Outlook
+from services.booking.bookings.tables import bookings
 from services.booking.users.mutations import KnownUsers
+from services.booking.venues.queries import Catalogue
+from services.chassis.consuming import Consumers
 from services.chassis.database import Database
 from services.chassis.idempotency import IdempotencyKey
+from services.chassis.unit_of_work import UnitOfWork
+from tests.faults.mutants.defects.replacing import every, replace
+
+SEATS = 9
+"""Where the club's limit stands among the arguments of a hold."""
+SURCHARGE_MINOR = 100
 
 
 def allow_overlaps() -> None:
-    opened = Database.open
+    def make(opened: Any) -> Any:
+        async def without_the_constraint(settings: Any) -> Database:
+            connection = await asyncpg.connect(os.environ["BOOKING_DATABASE_URL"])
+            await connection.execute("ALTER TABLE court_occupancy DROP CONSTRAINT IF EXISTS court_occupancy_no_overlap")
+            await connection.close()
+            database: Database = await opened(settings)
+            return database
 
-    async def without_the_constraint(settings: Any) -> Database:
-        connection = await asyncpg.connect(os.environ["BOOKING_DATABASE_URL"])
-        await connection.execute("ALTER TABLE court_occupancy DROP CONSTRAINT IF EXISTS court_occupancy_no_overlap")
-        await connection.close()
-        return await opened(settings)
+        return without_the_constraint
 
-    Database.open = without_the_constraint  # type: ignore[method-assign, assignment]  # on purpose
+    replace(Database, "open", make)
 
 
 def give_a_third_seat() -> None:
-    argued = hold.Hold._arguments
+    def make(argued: Any) -> Any:
+        def with_one_more(self: Hold) -> tuple[object, ...]:
+            arguments = argued(self)
+            return (*arguments[:SEATS], self.venue.max_active_bookings + 1, *arguments[SEATS + 1 :])
 
-    def with_one_more(self: hold.Hold) -> tuple[object, ...]:
-        arguments = list(argued(self))
-        arguments[9] = self.venue.max_active_bookings + 1
-        return tuple(arguments)
+        return with_one_more
 
-    hold.Hold._arguments = with_one_more  # type: ignore[method-assign]  # on purpose
+    replace(Hold, "_arguments", make)
 
 
 def answer_without_writing() -> None:
-    tried, asked = hold.Hold._try, [0]
+    it_is_time = every(5)
 
-    async def sometimes(self: hold.Hold, database: Database) -> Any:
-        asked[0] += 1
-        return "held" if asked[0] % 5 == 0 else await tried(self, database)
+    def make(tried: Any) -> Any:
+        async def sometimes(self: Hold, database: Database) -> Any:
+            return "held" if it_is_time() else await tried(self, database)
 
-    hold.Hold._try = sometimes  # type: ignore[method-assign, assignment]  # on purpose
+        return sometimes
+
+    replace(Hold, "_try", make)
 
 
 def confirm_unpaid() -> None:
-    async def show_checkout(work: Any, event: Any) -> None:
-        await mutations.show_checkout(work, event.booking_id, event.checkout_url)
-        booking = await queries.locked(work.session, event.booking_id)
-        if booking is not None and booking.status == "held":
-            booking.status, booking.hold_expires_at = "confirmed", None
-            booking.version += 1
-            await mutations._tell(work, CATALOGUE[0], mutations.BookingConfirmed, booking)
+    def make(told: Any) -> Any:
+        def generous(catalogue: Catalogue) -> Consumers:
+            consumers: Consumers = told(catalogue)
+            show = consumers.in_transaction[PaymentCheckoutOpened]
 
-    take = consumers.take_payment
+            async def show_and_confirm(work: UnitOfWork, event: PaymentCheckoutOpened) -> None:
+                await show(work, event)
+                await _confirm(work, catalogue, event.booking_id)
 
-    consumers.show_checkout = show_checkout
-    consumers.take_payment = take
-    _remember_the_catalogue()
+            mine = {**consumers.in_transaction, PaymentCheckoutOpened: show_and_confirm}
+            return dataclasses.replace(consumers, in_transaction=mine)
+
+        return generous
+
+    replace(app, "consumers", make)
 
 
-CATALOGUE: list[Any] = []
-
-
-def _remember_the_catalogue() -> None:
-    from services.booking import app  # noqa: PLC0415 - after what it imports was spoilt
-
-    made = app.Catalogue
-
-    def remembered(database: Database) -> Any:
-        CATALOGUE[:] = [made(database)]
-        return CATALOGUE[0]
-
-    app.Catalogue = remembered  # type: ignore[misc, assignment]  # on purpose
+async def _confirm(work: UnitOfWork, catalogue: Catalogue, booking_id: UUID) -> None:
+    booking = await queries.locked(work.session, booking_id)
+    if booking is not None and booking.status == "held":
+        booking.status, booking.hold_expires_at, booking.version = "confirmed", None, booking.version + 1
+        await mutations._tell(work, catalogue, BookingConfirmed, booking)
 
 
 def accept_any_amount() -> None:
-    paid = Booking.pay
+    def make(paid: Any) -> Any:
+        def pay(self: Booking, order_id: str, *_: Any) -> None:
+            paid(self, order_id, self.price_minor, self.currency)
 
-    def pay(self: Booking, order_id: str, amount_minor: int, currency: str) -> None:
-        del amount_minor, currency
-        paid(self, order_id, self.price_minor, self.currency)
+        return pay
 
-    Booking.pay = pay  # type: ignore[method-assign]  # on purpose
+    replace(Booking, "pay", make)
 
 
 def cancel_at_any_time() -> None:
-    Booking._refuse_outside_window = lambda *_: None  # type: ignore[method-assign]  # on purpose
+    replace(Booking, "_refuse_outside_window", lambda _: lambda *_: None)
 
 
 def forget_keys() -> None:
-    IdempotencyKey.of = classmethod(lambda *_: None)  # type: ignore[method-assign, assignment]  # on purpose
+    replace(IdempotencyKey, "of", lambda _: staticmethod(lambda *_: None))
 
 
 def fail_on_taken_slots() -> None:
-    SlotAlreadyTaken.status = 500
+    replace(SlotAlreadyTaken, "status", lambda _: 500)
 
 
 def let_holds_live() -> None:
     """For the sweep, for whoever asks for the slot, and for the payment alike."""
-    looked = Outlook.look.__func__  # type: ignore[attr-defined]  # a class method
 
-    async def look(cls: type[Outlook], *about: Any) -> Outlook:
-        found: Outlook = await looked(cls, *about)
-        standing = [
-            one._replace(overdue=False) if hasattr(one, "_replace") else _standing(one) for one in found.occupancy
-        ]
-        return dataclasses.replace(found, occupancy=standing)
+    def make(looked: Any) -> Any:
+        async def look(*about: Any) -> Outlook:
+            found: Outlook = await looked(*about)
+            return dataclasses.replace(
+                found, occupancy=[dataclasses.replace(one, overdue=False) for one in found.occupancy]
+            )
 
-    Outlook.look = classmethod(look)  # type: ignore[method-assign, assignment]  # on purpose
-    mutations._overdue = lambda now: mutations.bookings.c.hold_expires_at <= datetime.fromtimestamp(0, now.tzinfo)
-    Booking.is_overdue = lambda *_: False  # type: ignore[method-assign]  # on purpose
+        return staticmethod(look)
 
-
-def _standing(one: Any) -> Any:
-    return dataclasses.replace(one, overdue=False)
+    replace(Outlook, "look", make)
+    replace(mutations, "_overdue", lambda _: lambda _: false())
+    replace(Booking, "is_overdue", lambda _: lambda *_: False)
 
 
 def show_to_everyone() -> None:
-    async def visible(session: Any, booking_id: Any, caller: Any, *, lock: bool = False) -> Booking:
-        del caller
-        found = queries.select(Booking).where(queries.bookings.c.id == booking_id)
-        booking = await session.scalar(found.with_for_update() if lock else found)
-        if booking is None:
-            raise queries.BookingNotFound("There is no such booking of yours.", booking_id=str(booking_id))
-        return booking  # type: ignore[no-any-return]  # of the statement above
+    def make(seen: Any) -> Any:
+        async def visible(session: Any, booking_id: Any, caller: Any, *, lock: bool = False) -> Booking:
+            found = select(Booking).where(bookings.c.id == booking_id)
+            anybodys: Booking | None = await session.scalar(found.with_for_update() if lock else found)
+            return anybodys or await seen(session, booking_id, caller, lock=lock)
 
-    queries.visible = visible
+        return visible
+
+    replace(queries, "visible", make)
 
 
 def overcharge() -> None:
-    began = Booking.begin.__func__  # type: ignore[attr-defined]  # a class method
+    def make(began: Any) -> Any:
+        def begin(*about: Any, **more: Any) -> Booking:
+            booking: Booking = began(*about, **more)
+            booking.price_minor += SURCHARGE_MINOR
+            return booking
 
-    def begin(cls: type[Booking], *about: Any, **more: Any) -> Booking:
-        booking: Booking = began(cls, *about, **more)
-        booking.price_minor += 100
-        return booking
+        return staticmethod(begin)
 
-    Booking.begin = classmethod(begin)  # type: ignore[method-assign, assignment]  # on purpose
+    replace(Booking, "begin", make)
 
 
 def tell_addresses() -> None:
     addresses: dict[str, str] = {}
-    remembered, written = KnownUsers.remember, BookingEvent.value
 
-    async def remember(self: KnownUsers, principal: Any) -> None:
-        addresses[str(principal.user_id)] = principal.email
-        await remembered(self, principal)
+    def make_remember(remembered: Any) -> Any:
+        async def remember(self: KnownUsers, principal: Any) -> None:
+            addresses[str(principal.user_id)] = principal.email
+            await remembered(self, principal)
 
-    def value(self: BookingEvent) -> bytes:
-        told = json.loads(written(self))
-        return json.dumps(told | {"player": addresses.get(told["user_id"])}).encode()
+        return remember
 
-    KnownUsers.remember = remember  # type: ignore[method-assign]  # on purpose
-    BookingEvent.value = value  # type: ignore[method-assign]  # on purpose
+    def make_value(written: Any) -> Any:
+        def value(self: BookingEvent) -> bytes:
+            told = json.loads(written(self))
+            return json.dumps(told | {"player": addresses.get(told["user_id"])}).encode()
+
+        return value
+
+    replace(KnownUsers, "remember", make_remember)
+    replace(BookingEvent, "value", make_value)
