@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import Protocol, Self, TextIO
 
 from aiokafka.admin import AIOKafkaAdminClient
 
@@ -65,7 +65,7 @@ class TestStack:
     settings: Mapping[str, str] = field(default_factory=QUICK.copy)
 
     @classmethod
-    async def open(cls) -> TestStack:
+    async def open(cls) -> Self:
         stack_paths = Paths.read(os.environ)
         home = stack_paths.home / "test"
         home.mkdir(parents=True, exist_ok=True)

@@ -105,8 +105,16 @@ class NoDatabase(Exception):
     """The database cannot be reached, lets nobody in, or was lost before it answered: the same will do later."""
 
 
-UNREACHABLE = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, SQLAlchemyTimeoutError)
-"""What connecting and talking raise when the other end is away. A time-out is an `OSError`."""
+UNREACHABLE = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    SQLAlchemyTimeoutError,
+)
+"""What connecting and talking raise when the other end is away. A time-out is an `OSError`. An internal error of asyncpg is what a
+connection says for a moment to which the server has just said goodbye; SQLAlchemy's time-out is that of a pool whose connections do
+not come back."""
 
 
 class StatelessConnection(asyncpg.Connection):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
-from services.chassis.database import TIMEOUTS
+from services.chassis.database import TIMEOUTS, UNREACHABLE
 
 CHANNEL = "courtside_outbox"
 REPAIRED_AFTER_SECONDS = 1.0
@@ -30,7 +30,7 @@ class Doorbell:
         while True:
             try:
                 await self._session()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except (*UNREACHABLE, asyncpg.PostgresError):
                 await asyncio.sleep(REPAIRED_AFTER_SECONDS)
 
     async def _session(self) -> None:

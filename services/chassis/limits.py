@@ -24,7 +24,7 @@ from prometheus_client import Counter
 from sqlalchemy import Column, DateTime, MetaData, Table, Text, delete, func, select
 
 from services.chassis.auth import Caller
-from services.chassis.database import NAMING, Database
+from services.chassis.database import NAMING, UNREACHABLE, Database
 from services.chassis.http import add_headers
 from services.chassis.problems import TooManyRequests
 from services.chassis.settings import Settings
@@ -138,7 +138,7 @@ async def _take(database: Database, limits: Mapping[str, Limit]) -> list[Taken]:
     try:
         async with database.pool.acquire(timeout=PATIENCE_SECONDS) as connection:
             rows = await connection.fetch(TAKE, list(limits), steps, float(WINDOW_SECONDS))
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:  # a time-out is an OSError
+    except (*UNREACHABLE, asyncpg.PostgresError) as error:
         log.warning("rate limits not applied", error=type(error).__name__)
         return []
     return [Taken(limits[key], refused, full_in) for key, refused, full_in in rows]

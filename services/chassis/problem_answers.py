@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from services.chassis.database import NoDatabase
+from services.chassis.database import UNREACHABLE, NoDatabase
 from services.chassis.problems import (
     MEDIA_TYPE,
     DatabaseAway,
@@ -45,7 +45,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_exception)
     # By name, since what only `Exception` catches is raised again behind the answer.
-    for failure in (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, NoDatabase, OSError, Exception):
+    for failure in (SQLAlchemyError, asyncpg.PostgresError, NoDatabase, *UNREACHABLE, Exception):
         app.add_exception_handler(failure, _on_failure)
 
 

@@ -14,7 +14,7 @@ import structlog
 from prometheus_client import Counter
 
 from services.chassis.crash_points import reach
-from services.chassis.database import TIMEOUTS
+from services.chassis.database import TIMEOUTS, UNREACHABLE
 from services.chassis.doorbell import CHANNEL
 from services.chassis.outbox_queue import Batch, Queue
 from services.chassis.sending import Sender
@@ -42,8 +42,8 @@ CONNECTION = {
 }
 """No time-out cuts the wait for the broker, since a relay that waits beats; one that cannot even do that is cut off.
 See `docs/decisions/0021-the-active-relay.md`."""
-DATABASE_LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""What a session ends with that is cut, refused or silent: the next one may go well. A time-out is an `OSError`."""
+DATABASE_LOST = (*UNREACHABLE, asyncpg.PostgresError)
+"""What a session ends with that is cut, refused or silent: the next one may go well."""
 
 PUBLISHED = Counter("courtside_outbox_published_total", "Events that the broker has acknowledged", ["topic"])
 

@@ -20,6 +20,7 @@ from itertools import chain, repeat
 import asyncpg
 from aiokafka import ConsumerRecord
 from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import TimeoutError as SQLAlchemyTimeoutError
 
 from courtside_contracts.envelope import Headers, rfc3339
 from courtside_contracts.topics import LADDER, Tier, dead_letter_topic, retry_topic
@@ -44,6 +45,8 @@ FAILURE_HEADERS = (
 _SECRET = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+|eyJ[\w-]+\.[\w-]+\.[\w-]+|(?:polar_oat|re|whsec)_\w+")
 _AWAY = re.compile(r"^(08...|28...|3D000|25006|25P03|53...|57P0.|58...)$")
 """SQLSTATE: connection, authentication or database gone, read-only after a failover, no resources, shut down, system error."""
+_LOST = asyncpg.InterfaceError | asyncpg.InternalClientError
+"""A connection that is closed, or about to be: see `services.chassis.database.UNREACHABLE`."""
 _LOSERS = frozenset({"40001", "40P01", "55P03", "57014"})
 """SQLSTATE of a transaction that lost to another: serialization, deadlock, lock and statement time-outs."""
 
@@ -150,11 +153,16 @@ def is_transient(error: BaseException) -> bool:
 
 def is_database_away(error: BaseException) -> bool:
     """Our own database cannot be reached: then nothing is forwarded, since forwarding would only burn attempts."""
-    if isinstance(error, NoDatabase | InterfaceError | asyncpg.InterfaceError):
+    if isinstance(error, NoDatabase | InterfaceError | SQLAlchemyTimeoutError | _LOST):
         return True
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
+    if isinstance(error, DBAPIError) and (error.connection_invalidated or isinstance(_cause(error), _LOST)):
         return True
     return bool(_AWAY.match(_sqlstate(error)))
+
+
+def _cause(error: DBAPIError) -> BaseException | None:
+    """The error of asyncpg, behind the two that SQLAlchemy wraps around it."""
+    return error.orig.__cause__ if error.orig else None
 
 
 def is_busy(error: BaseException) -> bool:

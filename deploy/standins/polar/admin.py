@@ -21,6 +21,12 @@ router = APIRouter(prefix="/_admin")
 ENDS: dict[str, refunds.End] = {"succeed": "succeeded", "fail": "failed", "cancel": "canceled"}
 
 
+@router.get("/checkouts/{client_secret}")
+async def read_checkout(standin: Standin, client_secret: str) -> Document:
+    """By the last part of its page's address, which is all that a player has."""
+    return standin.document("checkouts", client_secret, "client_secret")
+
+
 @router.post("/checkouts/{checkout_id}/pay")
 async def pay(standin: Standin, checkout_id: str, email: EmailAddress | None = None) -> Document:
     return await checkouts.pay(standin, checkout_id, email)

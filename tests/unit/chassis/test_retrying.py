@@ -8,6 +8,7 @@ import pytest
 from aiokafka import ConsumerRecord
 from asyncpg import DeadlockDetectedError, TooManyConnectionsError, UniqueViolationError
 from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from services.chassis.database import NoDatabase
 from services.chassis.retrying import (
@@ -144,6 +145,8 @@ def test_headers_that_are_not_ours_travel_as_they_came() -> None:
     [
         (NoDatabase("gaierror"), True),
         (asyncpg.InterfaceError("connection is closed"), True),
+        (asyncpg.InternalClientError("cannot switch to state 11; another operation (2) is in progress"), True),
+        (PoolTimeoutError("QueuePool limit of size 10 overflow 10 reached"), True),
         (asyncpg.InvalidPasswordError("no"), True),
         (asyncpg.ReadOnlySQLTransactionError("failover"), True),
         (asyncpg.DiskFullError("full"), True),

@@ -1,0 +1,106 @@
+"""Everything that is known of a run, collected once; the invariants are pure functions of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any, TypeAlias
+
+from tests.faults.checker.history import Call, Fault, Sample
+from tests.faults.checker.records import Place, Record
+from tests.faults.checker.running import Poison, Run
+
+Row: TypeAlias = Mapping[str, Any]
+Tables: TypeAlias = Mapping[str, Sequence[Row]]
+"""By the table's name. Ids are strings, instants aware, ranges two columns `starts_at` and `ends_at`."""
+
+
+@dataclass(frozen=True)
+class Polar:
+    """What the payment provider really did. `ledger` in the order of writing; `webhooks` are the ids of all that it ever told."""
+
+    ledger: Sequence[Row] = ()
+    requests: Sequence[Row] = ()
+    webhooks: frozenset[str] = frozenset()
+    pending_refunds: int = 0
+
+
+@dataclass(frozen=True)
+class Resend:
+    """What the mail provider really took. `mails` in the order of taking, each with its `tags` as a mapping."""
+
+    mails: Sequence[Row] = ()
+    webhooks: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Log:
+    """One line that says what must not be said."""
+
+    file: str
+    number: int
+    line: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    run: Run
+    databases: Mapping[str, Tables] = field(default_factory=dict)
+    all_records: Sequence[Record] = ()
+    committed: Mapping[str, Mapping[Place, int]] = field(default_factory=dict)
+    """By consumer group and partition, both without the installation's prefix: the offset of the next record to be read."""
+    ends: Mapping[Place, int] = field(default_factory=dict)
+    polar: Polar = field(default_factory=Polar)
+    resend: Resend = field(default_factory=Resend)
+    history: Sequence[Call] = ()
+    faults: Sequence[Fault] = ()
+    samples: Sequence[Sample] = ()
+    loud_lines: Sequence[Log] = ()
+    availability: Sequence[Row] = ()
+    """Answers of `GET /v1/availability?include=unavailable`, asked by the checker itself."""
+
+    def table(self, service: str, name: str) -> Sequence[Row]:
+        return self.databases.get(service, {}).get(name, ())
+
+    @cached_property
+    def records(self) -> list[Record]:
+        """By topic, partition and offset; without what the plan itself put there."""
+        genuine = (record for record in self.all_records if not self._is_poison(record))
+        return sorted(genuine, key=lambda record: (record.topic, record.partition, record.offset))
+
+    @cached_property
+    def poison(self) -> list[Record]:
+        return [record for record in self.all_records if self._is_poison(record)]
+
+    def on(self, topic: str) -> Iterator[Record]:
+        return (record for record in self.records if record.topic == topic)
+
+    @cached_property
+    def events(self) -> dict[str, dict[int, Record]]:
+        """Of each booking its versions, by the first record that told of them."""
+        found: dict[str, dict[int, Record]] = {}
+        for record in self.on("booking.events"):
+            if record.version is not None:
+                found.setdefault(record.key_text, {}).setdefault(record.version, record)
+        return {key: dict(sorted(versions.items())) for key, versions in found.items()}
+
+    @cached_property
+    def bookings(self) -> dict[str, Row]:
+        return {row["id"]: row for row in self.table("booking", "bookings")}
+
+    @cached_property
+    def players(self) -> set[str]:
+        """Users whose calls are in the history: what happened to them must have been asked for there."""
+        return {call.user for call in self.history if call.user}
+
+    def was_under_fault(self, since: datetime, until: datetime, slack_seconds: float) -> bool:
+        return any(fault.covers(since, until, slack_seconds) for fault in self.faults)
+
+    @cached_property
+    def _poison(self) -> set[Poison]:
+        return set(self.run.poison)
+
+    def _is_poison(self, record: Record) -> bool:
+        return Poison(record.topic, record.key, record.value) in self._poison

@@ -1,0 +1,149 @@
+"""What was seen from outside while the run went on: the clients' calls, the faults that were played, the samples of the live watch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Self
+
+from tests.faults.checker.errors import CouldNotCheck
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of one client. `ok`: done. `fail`: surely not done. `info`: nobody knows, and either is right."""
+
+    op: str
+    invoked_at: datetime
+    completed_at: datetime
+    outcome: str
+    status: int | None = None
+    answer: Any = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    user: str | None = None
+    key: str | None = None
+    process: int = 0
+
+    @classmethod
+    def read(cls, told: Mapping[str, Any]) -> Self:
+        return cls(
+            op=told["op"],
+            invoked_at=datetime.fromisoformat(told["invoked_at"]),
+            completed_at=datetime.fromisoformat(told["completed_at"]),
+            outcome=told["outcome"],
+            status=told.get("status"),
+            answer=told.get("answer"),
+            arguments=told.get("arguments") or {},
+            user=told.get("user"),
+            key=told.get("idempotency_key"),
+            process=told.get("process", 0),
+        )
+
+    @property
+    def is_ok(self) -> bool:
+        return self.outcome == "ok"
+
+    @property
+    def is_refused(self) -> bool:
+        """A 4xx. A 5xx says nothing: what it was asked for may be done."""
+        return self.outcome == "fail" and (self.status is None or self.status < 500)
+
+    @property
+    def may_be_done(self) -> bool:
+        return not self.is_refused
+
+    @property
+    def problem(self) -> str | None:
+        return self.answer.get("code") if isinstance(self.answer, dict) else None
+
+    @property
+    def seconds(self) -> float:
+        return (self.completed_at - self.invoked_at).total_seconds()
+
+    @property
+    def shown(self) -> Mapping[str, Any]:
+        """For a report: no answer, which may be long."""
+        return {
+            "op": self.op,
+            "user": self.user,
+            "at": self.invoked_at.isoformat(),
+            "outcome": self.outcome,
+            "status": self.status,
+            "code": self.problem,
+        }
+
+
+@dataclass(frozen=True)
+class Fault:
+    kind: str
+    row: int
+    at: datetime
+    ended_at: datetime
+    target: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, told: Mapping[str, Any]) -> Self:
+        at = datetime.fromisoformat(told["at"])
+        ended = told.get("ended_at")
+        return cls(
+            kind=told["kind"],
+            row=int(told.get("row") or 0),
+            at=at,
+            ended_at=datetime.fromisoformat(ended) if ended else at,
+            target=str(told.get("target") or ""),
+            details=told.get("details") or {},
+        )
+
+    def covers(self, since: datetime, until: datetime, slack_seconds: float) -> bool:
+        """Whether it struck then, or so shortly before that its effect may have lasted."""
+        return self.at <= until and since <= self.ended_at + timedelta(seconds=slack_seconds)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the live watch saw of one invariant in one second."""
+
+    invariant: str
+    at: datetime
+    violations: tuple[Mapping[str, Any], ...] = ()
+    state: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, told: Mapping[str, Any]) -> Self:
+        return cls(
+            told["invariant"],
+            datetime.fromisoformat(told["at"]),
+            tuple(told.get("violations") or ()),
+            told.get("state") or {},
+        )
+
+    def line(self) -> str:
+        return json.dumps(
+            {
+                "invariant": self.invariant,
+                "at": self.at.isoformat(),
+                "violations": list(self.violations),
+                "state": self.state,
+            },
+            default=str,
+        )
+
+
+def lines(file: Path, *, may_be_missing: bool = False) -> Iterator[Mapping[str, Any]]:
+    """Raises `CouldNotCheck`. A last line that a kill cut short is left out."""
+    if may_be_missing and not file.exists():
+        return
+    try:
+        written = file.read_text().splitlines()
+    except OSError as error:
+        raise CouldNotCheck(f"{file} cannot be read: {error}") from error
+    for number, line in enumerate(written, start=1):
+        try:
+            yield json.loads(line)
+        except ValueError as error:
+            if number < len(written):
+                raise CouldNotCheck(f"{file}:{number} is no JSON") from error

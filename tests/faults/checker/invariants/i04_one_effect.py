@@ -1,0 +1,136 @@
+"""I4: what happened is told to its player once: one mail for each event that asks for one, unless a later one made it old news, and nothing
+older leaves behind what is newer. The judge is the provider's outbox, not our table.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from tests.faults.checker.expected_events import TAKEN
+from tests.faults.checker.facts import Facts, Row
+from tests.faults.checker.records import Record
+from tests.faults.checker.verdict import Finding, Violation, violation
+
+NEWS = {
+    "booking.held.v1": "booking-held",
+    "booking.confirmed.v1": "booking-confirmed",
+    "booking.rescheduled.v1": "booking-rescheduled",
+    "booking.expired.v1": "booking-expired",
+}
+OF_MONEY = {"payment.refunded.v1": "refund-done", "payment.refund_failed.v1": "refund-failed"}
+MAY_BE_OUT = ("unknown", "failed", "suppressed")
+"""The outcome is not known, or the provider took the mail and did not send it."""
+TURN_SECONDS = 6.0
+"""From the decision that a mail may go out until the call begins at the latest."""
+
+
+class Wanted(NamedTuple):
+    kind: str
+    booking_id: str
+    version: int
+    refund_id: str = ""
+
+
+def examine(facts: Facts) -> Finding:
+    rows = facts.table("notifications", "emails")
+    return Finding.of(
+        len(rows) + len(facts.resend.mails),
+        [*_unwritten(facts), *_doubled(facts), *_sent_or_not(facts), *_overtaken(facts)],
+    )
+
+
+def kind_of(record: Record) -> str | None:
+    if record.type == "booking.cancelled.v1":
+        return "court-closed" if record.body.get("cancelled_by") == "club" else "booking-cancelled"
+    return NEWS.get(record.type)
+
+
+def _wanted(facts: Facts) -> Iterator[Wanted]:
+    for booking_id, versions in facts.events.items():
+        for version, record in versions.items():
+            if (kind := kind_of(record)) and record.id not in facts.run.fatal_events:
+                yield Wanted(kind, booking_id, version)
+    for record in facts.on("payment.events"):
+        if kind := OF_MONEY.get(record.type):
+            yield Wanted(kind, record.key_text, 0, str(record.body.get("refund_id")))
+
+
+def _unwritten(facts: Facts) -> Iterator[Violation]:
+    written = {
+        Wanted(row["kind"], row["booking_id"], row["version"], row["refund_id"])
+        for row in facts.table("notifications", "emails")
+    }
+    for one in sorted(set(_wanted(facts)) - written):
+        yield violation("lost mail", **one._asdict())
+
+
+def _doubled(facts: Facts) -> Iterator[Violation]:
+    """By what the mail is about, whatever key it came under."""
+    about = Counter(mail["tags"].get("email_id", mail["id"]) for mail in facts.resend.mails)
+    keys = Counter(mail["idempotency_key"] for mail in facts.resend.mails if mail["idempotency_key"])
+    for email_id, count in about.items():
+        if count > 1:
+            yield violation("duplicate mail", email_id=email_id, count=count)
+    for key, count in keys.items():
+        if count > 1:
+            yield violation("key used twice", key=key, count=count)
+
+
+def _sent_or_not(facts: Facts) -> Iterator[Violation]:
+    out = {mail["tags"].get("email_id"): mail for mail in facts.resend.mails}
+    news: dict[str, int] = defaultdict(int)
+    for booking_id, versions in facts.events.items():
+        news[booking_id] = max((version for version, record in versions.items() if kind_of(record)), default=0)
+    known = set()
+    for row in facts.table("notifications", "emails"):
+        known.add(row["id"])
+        if (what := _wrong(row, is_out=row["id"] in out, news=news[row["booking_id"]])) is not None:
+            yield violation(
+                what, email_id=row["id"], kind=row["kind"], booking_id=row["booking_id"], state=row["state"]
+            )
+    for email_id, mail in out.items():
+        if email_id not in known:
+            yield violation("mail that nobody wrote", mail=mail["id"], email_id=email_id)
+
+
+def _wrong(row: Row, *, is_out: bool, news: int) -> str | None:
+    state = row["state"]
+    if state in TAKEN:
+        return None if is_out else "lost mail"
+    if is_out and state not in MAY_BE_OUT:
+        return "mail that was not to go out"
+    if state == "superseded" and row["version"] >= news:
+        return "last news was not sent"
+    if state == "expired" and row["useless_after"] is None:
+        return "mail that never expires was not sent"
+    return None
+
+
+def _overtaken(facts: Facts) -> Iterator[Violation]:
+    """A mail that left though later news had been written down before its turn came."""
+    at = {mail["tags"].get("email_id"): datetime.fromisoformat(mail["created_at"]) for mail in facts.resend.mails}
+    by_booking: dict[str, list[Row]] = defaultdict(list)
+    for row in facts.table("notifications", "emails"):
+        if row["version"] and row["copy"] == 0 and row["kind"] != "booking-reminder":
+            by_booking[row["booking_id"]].append(row)
+    patience = timedelta(seconds=facts.run.rules.mail_call_seconds + TURN_SECONDS)
+    for theirs in by_booking.values():
+        for row in theirs:
+            later = min((one["created_at"] for one in theirs if one["version"] > row["version"]), default=None)
+            if later is None or row["id"] not in at:
+                continue
+            out = min(at[row["id"]], row["sent_at"] or at[row["id"]])
+            if out > later + patience and not _held_up(facts, later, out):
+                yield violation("old news", email_id=row["id"], kind=row["kind"], sent_at=out, known_at=later)
+
+
+def _held_up(facts: Facts, since: datetime, until: datetime) -> bool:
+    """A process that is stopped inside its call, or a line that keeps the request, has no fence at the provider: a known limit."""
+    for fault in facts.faults:
+        on_the_way = fault.row == 4 or "stop" in fault.kind or "pause" in fault.kind or "resend" in fault.target
+        if on_the_way and fault.covers(since, until, slack_seconds=10):
+            return True
+    return False

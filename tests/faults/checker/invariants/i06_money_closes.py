@@ -1,0 +1,100 @@
+"""I6: to the cent. Each order that was paid pays for a booking that stands, or has gone back whole, or waits for a person who was told.
+Nothing goes back that was not paid, and nothing twice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tests.faults.checker.facts import Facts, Row
+from tests.faults.checker.orders import Order, left_to_a_person, orders
+from tests.faults.checker.verdict import Finding, Violation, violation
+
+STANDING = ("confirmed", "completed")
+
+
+def examine(facts: Facts) -> Finding:
+    found = orders(facts)
+    return Finding.of(
+        len(found),
+        [
+            *(each for order in found.values() for each in _of_order(facts, order)),
+            *_unknown_orders(facts, found),
+            *_refunds_in_the_books(facts),
+            *_asked_twice(facts),
+        ],
+    )
+
+
+def _of_order(facts: Facts, order: Order) -> Iterator[Violation]:
+    where = {"order_id": order.id, "booking_id": order.booking_id, "balance_minor": order.balance_minor}
+    booking = facts.bookings.get(order.booking_id)
+    if order.balance_minor < 0:
+        yield violation("refund above the payment", **where)
+    elif booking and booking["status"] in STANDING and booking["order_id"] == order.id:
+        owed = booking["price_minor"] - _given_minor(facts, order)
+        if order.balance_minor != owed:
+            yield violation("other sum than the booking's", owed_minor=owed, **where)
+    elif order.balance_minor and not _is_seen_to(facts, order):
+        yield violation("payment kept for no booking", status=booking and booking["status"], **where)
+
+
+def _given_minor(facts: Facts, order: Order) -> int:
+    """By staff, or by the provider on its own: the booking stands all the same, as long as some of its price is there."""
+    rows = [row for row in facts.table("payments", "refunds") if row["polar_order_id"] == order.id]
+    return sum(row["refunded_minor"] or 0 for row in rows if row["state"] == "succeeded" and row["origin"] != "booking")
+
+
+def _is_seen_to(facts: Facts, order: Order) -> bool:
+    """A person was told, or the provider itself still has the refund under way."""
+    pending = [row for row in facts.table("payments", "refunds") if row["state"] == "pending"]
+    under_way = any(row["polar_order_id"] == order.id for row in pending) and facts.polar.pending_refunds >= len(
+        pending
+    )
+    return under_way or order.id in left_to_a_person(facts)
+
+
+def _unknown_orders(facts: Facts, found: Mapping[str, Order]) -> Iterator[Violation]:
+    """Webhooks may be lost: the comparison with the provider's lists finds each payment in time."""
+    taken_up = {row["polar_order_id"] for row in facts.table("payments", "orders")}
+    taken_up |= {row["polar_order_id"] for row in facts.table("payments", "quarantined_orders")}
+    for order in found.values():
+        if order.id not in taken_up:
+            yield violation("payment that nobody took up", order_id=order.id, booking_id=order.booking_id)
+
+
+def _refunds_in_the_books(facts: Facts) -> Iterator[Violation]:
+    rows = {row["polar_refund_id"]: row for row in facts.table("payments", "refunds") if row["polar_refund_id"]}
+    reversed_ = {entry["refund_id"] for entry in facts.polar.ledger if entry["kind"] == "reversal"}
+    made = {e["refund_id"]: e for e in facts.polar.ledger if e["kind"] == "refund" and e["refund_id"] not in reversed_}
+    recorded = {row["polar_order_id"] for row in facts.table("payments", "orders")}
+    for refund_id, entry in made.items():
+        row = rows.get(refund_id)
+        if entry["order_id"] in recorded and (row is None or row["refunded_minor"] != entry["amount"]):
+            yield violation("refund that the books do not have", refund_id=refund_id, amount_minor=entry["amount"])
+    for refund_id, row in rows.items():
+        if row["state"] == "succeeded" and row["refunded_minor"] and refund_id not in made:
+            yield violation("refund that was never made", refund_id=refund_id, order_id=row["polar_order_id"])
+
+
+def _asked_twice(facts: Facts) -> Iterator[Violation]:
+    """Of one refund of ours the provider made two: it knows no idempotency key, so nobody else would see it."""
+    made: dict[str, set[str]] = defaultdict(set)
+    for request in facts.polar.requests:
+        if request["method"] == "POST" and request["path"].rstrip("/") == "/v1/refunds" and request["status"] == 201:
+            asked = _json(request["body"]).get("metadata", {}).get("refund_request_id")
+            made[str(asked)].add(str(_json(request["answer"]).get("id")))
+    for asked, ids in made.items():
+        if asked != "None" and len(ids) > 1:
+            yield violation("refunded twice", refund_id=asked, at_the_provider=sorted(ids))
+
+
+def _json(text: str) -> dict[str, Any]:
+    try:
+        found: Row = json.loads(text)
+    except ValueError:
+        return {}
+    return dict(found) if isinstance(found, dict) else {}

@@ -1,0 +1,1 @@
+"""Each function here breaks the product in one way, in the process that calls it."""

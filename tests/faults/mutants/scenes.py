@@ -1,0 +1,211 @@
+"""What is played: each scene is many small stories at once, whose players know nothing of each other. No story asserts anything: whether
+all was well is for the checker to say, which sees the run from outside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from deploy.player import Slot, free_slots
+from deploy.tokens import Role
+from services.booking.venues.seed import VENUE_ID
+from tests.faults.mutants.club import VENUE_ID as SHORT_HOLDS
+from tests.faults.mutants.players import NothingCame, Player, until
+from tests.faults.mutants.stage import Stage
+
+Told = dict[str, Any]
+"""What the plan itself did, for `run.json`."""
+POISON = b"no event at all"
+RACERS = 6
+PARTIAL_REFUND_MINOR = 500
+
+
+async def a_day(stage: Stage) -> Told:
+    """All that happens at a club: paid, repeated, raced for, moved, called off, too late, too dear, forged, and broken."""
+    far = await free_slots(stage.client, stage.url("booking"), str(VENUE_ID), 60, first_day=3)
+    soon = await free_slots(stage.client, stage.url("booking"), str(VENUE_ID), 1, first_day=0)
+    short = await free_slots(stage.client, stage.url("booking"), str(SHORT_HOLDS), 1, first_day=3)
+    cast = Cast(stage)
+    await _all(
+        a_paid_booking_and_a_request_sent_twice(cast, far.pop()),
+        a_race_for_one_slot(cast, far.pop()),
+        more_slots_than_one_may_have(cast, [far.pop() for _ in range(3)]),
+        a_paid_booking_is_called_off(cast, far.pop()),
+        a_paid_booking_cannot_be_called_off_any_more(cast, soon.pop()),
+        a_late_payment_for_a_slot_that_is_gone(cast, short.pop()),
+        another_amount_is_paid(cast, far.pop()),
+        staff_give_a_part_back(cast, far.pop()),
+        a_booking_is_moved(cast, far.pop(), far.pop()),
+        *(a_hold_is_given_up_at_once(cast, far.pop()) for _ in range(4)),
+        a_forged_webhook(stage),
+    )
+    for topic in ("booking.events", "payment.events"):
+        await stage.produce(topic, b"nobody", POISON)
+    return cast.told() | {"poison": [_poison(topic) for topic in ("booking.events", "payment.events")]}
+
+
+class Cast:
+    """Who plays: their names and addresses are the words that may be nowhere."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage, self.players = stage, list[Player]()
+
+    def enter(self, name: str, role: Role = Role.PLAYER) -> Player:
+        self.players.append(Player(self.stage, name, role))
+        return self.players[-1]
+
+    def told(self) -> Told:
+        return {"canaries": ["Quagga", *(player.email for player in self.players)]}
+
+
+async def a_paid_booking_and_a_request_sent_twice(cast: Cast, slot: Slot) -> None:
+    ana, key = cast.enter("Ana"), secrets.token_hex(8)
+    booking_id = await ana.hold(slot, key)
+    await ana.hold(slot, key)
+    if booking_id is None:
+        return
+    await cast.enter("Ian").get(booking_id)
+    await ana.pay(await ana.checkout(booking_id))
+    await ana.confirmed(booking_id)
+    await ana.hold(slot, key)
+
+
+async def a_race_for_one_slot(cast: Cast, slot: Slot) -> None:
+    racers = [cast.enter(f"Racer{number}") for number in range(RACERS)]
+    won = await asyncio.gather(*(racer.hold(slot) for racer in racers))
+    for racer, booking_id in zip(racers, won, strict=True):
+        if booking_id is not None:
+            await racer.get(booking_id)
+
+
+async def more_slots_than_one_may_have(cast: Cast, slots: list[Slot]) -> None:
+    bob = cast.enter("Bob")
+    for slot in slots:
+        await bob.hold(slot)
+
+
+async def a_paid_booking_is_called_off(cast: Cast, slot: Slot) -> None:
+    carl = cast.enter("Carl")
+    await carl.cancel(await carl.book(slot))
+
+
+async def a_paid_booking_cannot_be_called_off_any_more(cast: Cast, slot: Slot) -> None:
+    dora = cast.enter("Dora")
+    await dora.cancel(await dora.book(slot))
+
+
+async def a_late_payment_for_a_slot_that_is_gone(cast: Cast, slot: Slot) -> None:
+    eva, fin = cast.enter("Eva"), cast.enter("Fin")
+    booking_id = await eva.hold(slot)
+    if booking_id is None:
+        return
+    page = await eva.checkout(booking_id)
+
+    async def taken() -> bool:
+        return await fin.hold(slot) is not None
+
+    try:
+        await until("the slot, once the hold is over", taken, patience_seconds=15)
+    finally:
+        await eva.pay(page)
+
+
+async def another_amount_is_paid(cast: Cast, slot: Slot) -> None:
+    gil = cast.enter("Gil")
+    booking_id = await gil.hold(slot)
+    if booking_id is None:
+        return
+    page = await gil.checkout(booking_id)
+    query = "SELECT checkout_id FROM payment_attempts WHERE booking_id = $1"
+    [(checkout_id,)] = await cast.stage.fetch("payments", query, booking_id)
+    edit = f"{cast.stage.url('polar')}/_admin/checkouts/{checkout_id}/edit"
+    (await cast.stage.client.post(edit, json={"amount": 100})).raise_for_status()
+    await gil.pay(page)
+
+
+async def staff_give_a_part_back(cast: Cast, slot: Slot) -> None:
+    hana, desk = cast.enter("Hana"), cast.enter("Desk", Role.ADMIN)
+    booking_id = await hana.book(slot)
+    await desk.staff_refund(booking_id, PARTIAL_REFUND_MINOR)
+
+
+async def a_booking_is_moved(cast: Cast, slot: Slot, other: Slot) -> None:
+    jo = cast.enter("Jo")
+    booking_id = await jo.book(slot)
+    await jo.reschedule(booking_id, other)
+
+
+async def a_hold_is_given_up_at_once(cast: Cast, slot: Slot) -> None:
+    kim = cast.enter("Kim")
+    if booking_id := await kim.hold(slot):
+        await kim.cancel(booking_id)
+
+
+async def a_forged_webhook(stage: Stage) -> None:
+    headers = {"webhook-id": secrets.token_hex(8), "webhook-timestamp": "1", "webhook-signature": "v1,AAAA"}
+    body = {"type": "order.paid", "data": {"id": "00000000-0000-0000-0000-000000000001"}}
+    request = stage.client.build_request("POST", f"{stage.url('payments')}/webhooks/polar", json=body, headers=headers)
+    await stage.history.call(stage.client, "webhook", request)
+
+
+async def a_death_in_the_middle(stage: Stage) -> Told:
+    """Payments dies when the provider has made a page and our rows do not say so yet, and comes back."""
+    cast = Cast(stage)
+    slots = await free_slots(stage.client, stage.url("booking"), str(VENUE_ID), 10, first_day=3)
+    await stage.stack.stop("payments")
+    await _all(*(a_hold_is_given_up_at_once(cast, slots.pop()) for _ in range(3)))
+    await stage.dies("payments", "checkout.made")
+    await stage.start("payments")
+    await _all(*(a_paid_booking(cast, slots.pop()) for _ in range(2)))
+    return cast.told()
+
+
+async def a_paid_booking(cast: Cast, slot: Slot) -> None:
+    await cast.enter("Lea").book(slot)
+
+
+async def mails_held_up(stage: Stage) -> Told:
+    """The mail provider is away while a booking is made and given up: what is old news by its return stays unsent."""
+    cast = Cast(stage)
+    slots = await free_slots(stage.client, stage.url("booking"), str(VENUE_ID), 10, first_day=3)
+    faults = f"{stage.url('resend')}/_admin/faults"
+    outage = {"match": {"method": "POST", "path": "/emails"}, "action": "status", "code": 500, "times": "always"}
+    (await stage.client.post(faults, json=outage)).raise_for_status()
+    await a_hold_is_given_up_at_once(cast, slots.pop())
+
+    async def overtaken() -> bool:
+        query = "SELECT 1 FROM emails WHERE kind = 'booking-cancelled' AND created_at < now() - $1 * interval '1 s'"
+        return bool(await stage.fetch("notifications", query, OVERTAKEN_SECONDS))
+
+    try:
+        await until("mails that are old news for so long that no call of before can be under way", overtaken)
+    finally:
+        (await stage.client.delete(faults)).raise_for_status()
+    return cast.told()
+
+
+OVERTAKEN_SECONDS = 10.0
+"""Longer than a turn and a call together take."""
+
+
+async def _all(*stories: Awaitable[None]) -> None:
+    """Side by side; one that waits in vain ends, and the others go on."""
+    for outcome in await asyncio.gather(*stories, return_exceptions=True):
+        if isinstance(outcome, BaseException) and not isinstance(outcome, NothingCame):
+            raise outcome
+
+
+def _poison(topic: str) -> Told:
+    return {"topic": topic, "key": "nobody", "value_b64": base64.b64encode(POISON).decode()}
+
+
+PLAIN = "a day at the club"
+SCENES: Mapping[str, Callable[[Stage], Awaitable[Told]]] = {
+    PLAIN: a_day,
+    "a death in the middle": a_death_in_the_middle,
+    "mails held up": mails_held_up,
+}

@@ -1,0 +1,111 @@
+"""The ledger of all runs: `docs/proof.jsonl` has one line for each, `docs/proof.md` is written from it.
+
+`python -m tests.faults.proof [RUN_FOLDER ...]` adds runs, when there are some, and writes the page. A line of the sort `found` is written
+by hand, when a storm has found a defect and it is mended: the seed, what it was, and since which commit it is not there any more.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from deploy.local.environment import ROOT
+from tests.faults import checking, reporting
+
+LEDGER, PAGE = ROOT / "docs" / "proof.jsonl", ROOT / "docs" / "proof.md"
+
+HEAD = """\
+# The proof
+
+Written by `make proof` from `docs/proof.jsonl`, which has one line for each run; a test compares.
+
+A storm (`make faults SEED=7 MINUTES=5`) runs the whole system as child processes with a proxy on every link, lets players, staff and
+attackers loose on it, and breaks it all the while by a plan that was written before: processes are killed, frozen and die at named
+points, the broker and the database crash, links are cut and lose answers, the providers fail and lose their webhooks, records come twice
+and in any order. When everything works again and nothing is left to do, a checker that shares no code with the services judges it by
+seventeen invariants: from the databases, all topics, the providers' own ledgers and what the clients were told. A seed gives the same
+plan for the same commit; the run itself is as random as processes and networks are.
+"""
+
+RUN_COLUMNS = {
+    "date": "date",
+    "seed": "seed",
+    "commit": "commit",
+    "minutes": "minutes",
+    "bookings": "bookings",
+    "faults": "faults",
+    "kinds": "kinds",
+    "kills": "kills",
+    "broker_crashes": "broker crashes",
+    "database_crashes": "database crashes",
+    "drain_seconds": "drained in s",
+    "verdict": "verdict",
+}
+SUMS = ("minutes", "bookings", "faults", "kills", "broker_crashes", "database_crashes")
+
+
+def main(folders: Sequence[str]) -> None:
+    with LEDGER.open("a") as ledger:
+        for folder in folders:
+            ledger.write(json.dumps(line(Path(folder)), ensure_ascii=False) + "\n")
+    PAGE.write_text(page(read()))
+
+
+def read() -> list[dict[str, Any]]:
+    return [json.loads(text) for text in LEDGER.read_text().splitlines()]
+
+
+def line(folder: Path) -> dict[str, Any]:
+    """What is kept of a run."""
+    told = reporting.figures(folder)
+    verdict = checking.verdict(folder)
+    counted = {name: verdict["figures"].get(name) for name in ("events", "mails", "charges", "refunds")}
+    broken = sorted(checking.violated(folder))
+    return {"sort": "run", **told, **counted, "verdict": ", ".join(broken) or "clean"}
+
+
+def page(ledger: Iterable[dict[str, Any]]) -> str:
+    entries = list(ledger)
+    runs = [entry for entry in entries if entry["sort"] == "run"]
+    found = [entry for entry in entries if entry["sort"] == "found"]
+    return "\n".join([HEAD, *_sums(runs), *_found(found), *_runs(runs)]) + "\n"
+
+
+def _sums(runs: list[dict[str, Any]]) -> list[str]:
+    sums = {name: sum(run[name] or 0 for run in runs) for name in SUMS}
+    told = (
+        f"| {RUN_COLUMNS[name]} | {sums[name]:,g} |"
+        if name == "minutes"
+        else f"| {RUN_COLUMNS[name]} | {sums[name]:,} |"
+        for name in SUMS
+    )
+    clean = sum(run["verdict"] == "clean" for run in runs)
+    return [
+        "## All runs together",
+        "",
+        "| | |",
+        "|---|---|",
+        f"| runs | {len(runs)} |",
+        f"| clean | {clean} |",
+        *told,
+        "",
+    ]
+
+
+def _found(found: list[dict[str, Any]]) -> list[str]:
+    """Runs with violations stay in the table of runs; this says what became of them."""
+    rows = [f"| {each['seed']} | {each['what']} | {each['became']} |" for each in found]
+    return ["## What was found", "", "| seed | what was seen | what became of it |", "|---|---|---|", *rows, ""]
+
+
+def _runs(runs: list[dict[str, Any]]) -> list[str]:
+    head = f"| {' | '.join(RUN_COLUMNS.values())} |"
+    rows = [f"| {' | '.join(str(run[name]) for name in RUN_COLUMNS)} |" for run in runs]
+    return ["## Each run", "", head, "|---" * len(RUN_COLUMNS) + "|", *rows]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,159 @@
+"""One run: the system is built, the plan is played on it, it comes to rest, and the checker judges what is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from deploy.local.environment import ROOT, SERVICES, Secrets
+from tests.faults import checking
+from tests.faults.clients.history import History, instant
+from tests.faults.clients.scene import Scene
+from tests.faults.clients.visiting import everybody_comes
+from tests.faults.draining import Left, drain, heal
+from tests.faults.nemesis.playing import play_all
+from tests.faults.nemesis.storm import Storm
+from tests.faults.plan.plan import Plan
+from tests.faults.stack.clubs import RULES
+from tests.faults.stack.parts import RUNNERS
+from tests.faults.stack.system import RETRY_SECONDS, TOLD, running
+
+CONNECTIONS = 200
+
+
+@dataclass
+class Run:
+    """What is known of a run; `run.json` in its folder."""
+
+    plan: Plan
+    folder: Path
+    storm: Storm
+    started_at: str = ""
+    last_fault_at: str | None = None
+    drained_at: str | None = None
+    drain_seconds: float | None = None
+    left: Left = field(default_factory=dict)
+    """What was not worked off in time."""
+
+    def write(self) -> None:
+        system, scene = self.storm.system, self.storm.scene
+        told = {
+            "seed": self.plan.seed,
+            "minutes": self.plan.minutes,
+            "commit": commit(),
+            "started_at": self.started_at,
+            "last_fault_at": self.last_fault_at,
+            "drained_at": self.drained_at,
+            "drain_seconds": self.drain_seconds,
+            "left": self.left,
+            "databases": {service: system.database_url(service) for service in SERVICES},
+            "kafka": system.stack.bootstrap,
+            "topic_prefix": system.prefix,
+            "polar": system.url("polar"),
+            "resend": system.url("resend"),
+            "booking": system.url("booking-api"),
+            "rules": RULES | _waits(),
+            "hostile_users": sorted(scene.hostile),
+            "canaries": [scene.canary, *_secrets(system.stack.installation.secrets)],
+            "logs": str(self.folder / "logs"),
+            "poison": self.storm.poison,
+        }
+        (self.folder / "run.json").write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n")
+
+    def keep_logs(self) -> None:
+        """Those of the services, apart from what the servers and stand-ins say."""
+        logs = self.storm.system.stack.installation.paths.logs
+        services = {runner.name for runner in RUNNERS}
+        for folder, wanted in (("logs", True), ("other-logs", False)):
+            (self.folder / folder).mkdir(exist_ok=True)
+            for log in logs.glob("*.log"):
+                if (log.name.split(".")[0] in services or "-beside-" in log.name) is wanted:
+                    shutil.copy(log, self.folder / folder)
+
+
+async def play(plan: Plan, folder: Path) -> bool:
+    """Whether the verdict is clean. Everything that was seen is in the folder afterwards."""
+    await asyncio.to_thread(folder.mkdir, parents=True)
+    plan.write(folder / "plan.json")
+    async with running() as system, _history(folder) as history, _client() as client:
+        scene = Scene(system, history, client, plan.seed)
+        await scene.prepare()
+        run = Run(plan, folder, Storm(system, scene), instant())
+        run.write()
+        history.began = time.monotonic()
+        async with checking.watched(folder):
+            await _storm(run)
+            await _come_to_rest(run)
+        run.keep_logs()
+        run.write()
+        return await checking.judged(folder)
+
+
+async def _storm(run: Run) -> None:
+    over = asyncio.Event()
+    with (run.folder / "faults.jsonl").open("w") as log:
+        visits = asyncio.create_task(everybody_comes(run.storm.scene, run.plan, over))
+        try:
+            await play_all(run.storm, run.plan, log)
+        finally:
+            over.set()
+            await visits
+
+
+async def _come_to_rest(run: Run) -> None:
+    """Timed from the moment on from which nothing is broken any more. Then the last holds run out, and what comes of that ends, too."""
+    system = run.storm.system
+    await heal(run.storm)
+    run.last_fault_at, healed = instant(), time.monotonic()
+    run.write()
+    run.left = await drain(system)
+    if not run.left:
+        run.drained_at, run.drain_seconds = instant(), round(time.monotonic() - healed, 1)
+        run.left = await drain(system, also_holds=True)
+    run.write()
+
+
+@asynccontextmanager
+async def _history(folder: Path) -> AsyncIterator[History]:
+    with (folder / "history.jsonl").open("w", buffering=1) as file:
+        yield History(file)
+
+
+@asynccontextmanager
+async def _client() -> AsyncIterator[httpx.AsyncClient]:
+    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+    async with httpx.AsyncClient(timeout=30, trust_env=False, follow_redirects=False, limits=limits) as client:
+        yield client
+
+
+def commit() -> str:
+    """Of the working tree; a `+` behind it says that there is more than was committed."""
+    told = subprocess.run(
+        ["git", "describe", "--always", "--dirty=+", "--exclude=*"],  # noqa: S607 - whichever git there is
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return told.stdout.strip()
+
+
+def _waits() -> dict[str, Any]:
+    return {
+        "retry_delay_seconds": list(RETRY_SECONDS),
+        "mail_call_seconds": float(TOLD["notifications"]["RESEND_CALL_SECONDS"]),
+    }
+
+
+def _secrets(secrets: Secrets) -> list[str]:
+    return list(asdict(secrets).values())

@@ -1,0 +1,29 @@
+"""A short storm, as every merge has one: with a seed of its own each time, which is in the name of its folder and in the failure."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.faults import checking, reporting, running
+from tests.faults.plan.planning import plan
+
+SEED = "COURTSIDE_FAULTS_SEED"
+MINUTES, VISITS_PER_SECOND = 0.5, 4.0
+"""What a merge has time for. `make faults` is for a release, `make faults-long` for a night."""
+
+pytestmark = [pytest.mark.slow, pytest.mark.child_servers, pytest.mark.timeout(900)]
+
+
+async def test_a_short_storm_breaks_no_promise(tmp_path: Path) -> None:
+    seed = int(os.environ.get(SEED) or random.SystemRandom().randrange(100_000))
+    folder = tmp_path / f"seed-{seed}"
+    clean = await running.play(plan(seed, MINUTES, VISITS_PER_SECOND), folder)
+    told = reporting.figures(folder)
+    assert not told["left"], f"seed {seed}: it did not come to rest: {told['left']}"
+    assert clean, f"seed {seed}: {checking.violated(folder)}\n{(folder / 'verdict.txt').read_text()}"
+    assert told["bookings"] > 0
+    assert told["faults"] >= 5

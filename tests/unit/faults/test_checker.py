@@ -1,0 +1,133 @@
+"""The checker itself: what is as it should be passes, and each thing that can be wrong is found, under its name."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.faults.checker.checking import judge
+from tests.faults.checker.history import Fault, Sample
+from tests.faults.checker.invariants import INVARIANTS
+from tests.unit.faults import (  # each lists what it breaks
+    broken_bookings,
+    broken_calls,
+    broken_events,
+    broken_money_and_mails,
+)
+from tests.unit.faults.spoiling import SPOILS, Spoil, a_good_day, anas, day_as_shown, unmark
+from tests.unit.faults.stories import NOW, VENUE, name
+
+
+def test_a_good_day_is_clean() -> None:
+    verdict = judge(a_good_day().facts())
+    assert {each: list(verdict.findings[each].violations) for each in verdict.broken} == {}
+
+
+def test_a_good_day_holds_something_against_each_invariant() -> None:
+    verdict = judge(a_good_day().facts())
+    assert [each for each, finding in verdict.findings.items() if not finding.checked] == []
+
+
+def test_a_hold_whose_outcome_nobody_knows_may_have_made_its_booking() -> None:
+    club = a_good_day()
+    held = next(call for call in club.history if call.user == name("Ana"))
+    club.history[club.history.index(held)] = replace(held, outcome="info", status=None, answer=None)
+    assert judge(club.facts()).clean
+
+
+def test_a_day_that_is_shown_as_it_is_is_clean() -> None:
+    club = a_good_day()
+    day_as_shown(club)
+    assert judge(club.facts()).clean
+
+
+def test_an_event_that_waits_for_its_next_try_has_not_vanished() -> None:
+    club = a_good_day()
+    event_id = unmark(club, "payment.succeeded.v1")
+    club.append("booking.retry.1h", "key", b"{}", ce_id=event_id, ce_type="payment.succeeded.v1", x__attempt="1")
+    club.moved_offsets["booking.retry.1h", ("booking.retry.1h", 0)] = 0
+    club.run = replace(club.run, drained_at=club.now + timedelta(minutes=5))
+    assert judge(club.facts()).clean
+
+
+def test_a_repetition_is_out_of_nobodys_order() -> None:
+    club = a_good_day()
+    held = club.record("booking.held.v1")
+    club.records.append(replace(held, offset=10_000))
+    assert judge(club.facts()).findings["I11"].clean
+
+
+def test_a_process_that_stood_still_in_its_call_may_send_old_news() -> None:
+    club = a_good_day()
+    broken_money_and_mails.a_confirmation_that_left_long_after_the_cancellation(club)
+    club.faults.append(Fault("stop a process", 4, NOW, NOW + timedelta(hours=1), "notifications"))
+    assert judge(club.facts()).findings["I4"].clean
+
+
+def test_staff_may_give_back_a_part_of_what_a_booking_stands_on() -> None:
+    club = a_good_day()
+    club.give_back(anas(club), anas(club)["order_id"], 500, origin="staff")
+    assert judge(club.facts()).clean
+
+
+def test_money_that_fits_nothing_may_wait_for_a_person() -> None:
+    club = a_good_day()
+    booking = club.hold("Gus", slot=6)
+    club.enter("charge", "odd", booking["id"], 100)
+    doubt = {"polar_order_id": "odd", "reason": "other-amount", "booking_id": booking["id"], "settled_at": None}
+    club.tables["payments"]["quarantined_orders"].append(doubt)
+    assert judge(club.facts()).clean
+
+
+def test_503_is_an_answer_while_the_database_is_away() -> None:
+    club = a_good_day()
+    call = club.call("hold", "info", 503, {"type": "", "title": "", "status": 503, "code": "no-database"})
+    club.faults.append(Fault("kill postgres", 10, call.invoked_at - timedelta(seconds=5), call.invoked_at))
+    assert judge(club.facts()).findings["I12"].clean
+
+
+def test_a_relay_that_works_is_not_idle_however_long_its_line_is() -> None:
+    club = a_good_day()
+    for second in range(40):
+        at = NOW + timedelta(seconds=second)
+        club.samples.append(Sample("I13", at, state={"fronts": {"booking relay": second // 20}}))
+    assert judge(club.facts()).clean
+
+
+def test_a_try_after_its_wait_is_not_early() -> None:
+    club = a_good_day()
+    event_id = club.record("payment.succeeded.v1").id
+    for attempt in (1, 2):
+        club.append("booking.retry.5s", "key", b"{}", ce_id=event_id, ce_type="x", x__attempt=str(attempt))
+        club.now += timedelta(seconds=5)
+    assert judge(club.facts()).findings["I14"].clean
+
+
+def test_staff_see_the_bookings_of_their_venue() -> None:
+    club = a_good_day()
+    held = next(call for call in club.history if call.op == "hold")
+    club.tables["booking"]["venue_staff"].append({"user_id": name("desk"), "venue_id": VENUE})
+    club.call("get", answer=held.answer, user=name("desk"))
+    assert judge(club.facts()).clean
+
+
+@pytest.mark.parametrize(("invariant", "what", "spoil"), SPOILS, ids=[spoil.__name__ for _, _, spoil in SPOILS])
+def test_each_kind_of_broken_facts_is_caught(invariant: str, what: str, spoil: Spoil) -> None:
+    club = a_good_day()
+    spoil(club)
+    assert what in judge(club.facts()).findings[invariant].kinds
+
+
+def test_nothing_that_can_be_found_is_left_without_a_test() -> None:
+    folder = Path(__file__).parents[2] / "faults" / "checker" / "invariants"
+    for file in sorted(folder.glob("i*.py")):
+        named = set(re.findall(r"""violation\(\s*"([^"]+)"(?: if \w+ else "([^"]+)")?""", file.read_text()))
+        tested = {what for invariant, what, _ in SPOILS if invariant == f"I{int(file.name[1:3])}"}
+        assert {what for pair in named for what in pair if what} <= tested, file.name
+    broken = (broken_bookings, broken_calls, broken_events, broken_money_and_mails)
+    assert {spoil.__module__ for _, _, spoil in SPOILS} == {module.__name__ for module in broken}
+    assert {invariant for invariant, _, _ in SPOILS} == set(INVARIANTS)
