@@ -116,7 +116,8 @@ UNREACHABLE = (
     SQLAlchemyTimeoutError,
 )
 """What connecting and talking raise when the other end is away. A time-out is an `OSError`; the internal error is asyncpg's own confusion
-about a connection that goes in the middle of an exchange ("cannot switch to state 12; another operation is in progress"); SQLAlchemy's time-out is that of a pool whose connections do not come back."""
+about a connection that goes in the middle of an exchange ("cannot switch to state 12; another operation is in progress"); SQLAlchemy's
+time-out is that of a pool whose connections do not come back."""
 
 DATABASE_LOST = (*UNREACHABLE, asyncpg.PostgresError)
 """What a session ends with that is cut, refused or silent: the next one may go well."""

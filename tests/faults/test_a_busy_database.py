@@ -18,10 +18,10 @@ from tests.stack import TestStack
 pytestmark = pytest.mark.slow
 
 CONNECTIONS = 2
-CROWD = 60
-"""One after the other, each as long as a lock is waited for, they would take a minute."""
+CROWD = 120
+"""One after the other, each as long as a lock is waited for, they would take two minutes."""
 LOCK_SECONDS = int(SERVER_SETTINGS["lock_timeout"]) / 1000
-QUICK_SECONDS = 30.0
+QUICK_SECONDS = 60.0
 """What a crowd is told within, with time for a machine that has other things to do: `ACQUIRE_SECONDS` and one lock, by what is set."""
 
 

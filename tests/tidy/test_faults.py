@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from functools import cache
 from pathlib import Path
 
@@ -49,12 +48,10 @@ def test_the_page_is_that_of_the_catalogue() -> None:
     assert (ROOT / "docs" / "faults.md").read_text() == page(ROWS)
 
 
-def test_every_test_of_the_faults_is_in_the_catalogue() -> None:
-    named = {proof for row in ROWS for proof in row.proofs}
-    files = [
-        file
-        for file in (ROOT / "tests" / "faults").glob("test_*.py")
-        if re.search(r"^async def test_", file.read_text(), re.MULTILINE)
-    ]
-    written = {f"faults/{file.name}::{name}" for file in files for name in tests_of(file) if name.startswith("test_")}
-    assert written <= named, sorted(written - named)
+def test_no_test_of_these_files_is_left_out() -> None:
+    named = {proof for row in ROWS for proof in row.proofs if proof.startswith("faults/")}
+    files = {proof.partition("::")[0] for proof in named}
+    tests = {
+        f"{file}::{name}" for file in files for name in tests_of(ROOT / "tests" / file) if name.startswith("test_")
+    }
+    assert tests <= named, sorted(tests - named)

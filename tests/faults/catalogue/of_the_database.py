@@ -143,7 +143,7 @@ ROWS = (
     Row(
         13,
         "Every connection is in use, or the server gives no more",
-        "sixty requests wait for one locked row over pools of two; a connection limit of 0",
+        "a hundred and twenty requests wait for one locked row over pools of two; a connection limit of 0",
         "503 within seconds, and health stays up",
         "I12",
         (

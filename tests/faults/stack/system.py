@@ -35,7 +35,7 @@ TOLD: Mapping[str, Mapping[str, str]] = {
     "notifications": {"RESEND_PER_SECOND": "1000", "RESEND_CALL_SECONDS": "3"},
 }
 """Shorter waits, by service. Nothing else is told to them that they would not be told in a club."""
-COMMON = {"RETRY_DELAYS": str(list(RETRY_SECONDS)), "STALL_SECONDS": "20"}
+COMMON = {"RETRY_DELAYS": str(list(RETRY_SECONDS)), "STALL_SECONDS": "30"}
 WEBHOOK_TIME_SCALE = "0.1"
 
 

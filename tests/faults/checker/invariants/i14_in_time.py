@@ -40,14 +40,17 @@ def _ladders(facts: Facts) -> dict[tuple[str, str], list[Record]]:
 
 
 def _early(facts: Facts, ladders: dict[tuple[str, str], list[Record]]) -> Iterator[Violation]:
-    """A failure number n + 1 needs that the wait after number n was over. Dead letters bear their producer's time, which is later."""
+    """A failure number n + 1 needs that the wait after number n was over. Dead letters bear their producer's time, which is later.
+
+    A copy that was written later is of another life of the record: it was redriven, or heard again after its offsets were set back.
+    """
     skew = max(
         [SKEW_SECONDS, *(float(f.details.get("skew_seconds", 3600)) for f in facts.faults if f.row == CLOCK_FAULT)]
     )
     for (service, event), copies in ladders.items():
         waits = [copy for copy in copies if is_retry(copy.topic)]
         for copy in copies:
-            before = [one for one in waits if one.attempt == copy.attempt - 1]
+            before = [one for one in waits if one.attempt == copy.attempt - 1 and one.at <= copy.at]
             due = min((_due(facts, one) for one in before), default=None)
             if due and copy.at < due - timedelta(seconds=skew):
                 yield violation(
