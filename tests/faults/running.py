@@ -94,7 +94,7 @@ class Run:
                     shutil.copy(log, self.folder / folder)
 
 
-async def play(plan: Plan, folder: Path, limits: Limits = Limits()) -> bool:  # noqa: B008 - frozen
+async def play(plan: Plan, folder: Path, limits: Limits = Limits()) -> bool:
     """Whether the verdict is clean. Everything that was seen is in the folder afterwards."""
     await asyncio.to_thread(folder.mkdir, parents=True)
     plan.write(folder / "plan.json")
