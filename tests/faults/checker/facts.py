@@ -91,6 +91,16 @@ class Facts:
         return {row["id"]: row for row in self.table("booking", "bookings")}
 
     @cached_property
+    def profiles(self) -> dict[str, Record]:
+        """Of each user the newest: a null value says that they were erased, and stands for ever. Older ones may come again behind it."""
+        newest: dict[str, Record] = {}
+        for record in self.on("user.profiles"):
+            known = newest.get(record.key_text)
+            if known is None or (known.value is not None and _newer(record, known)):
+                newest[record.key_text] = record
+        return newest
+
+    @cached_property
     def players(self) -> set[str]:
         """Users whose calls are in the history: what happened to them must have been asked for there."""
         return {call.user for call in self.history if call.user}
@@ -104,3 +114,7 @@ class Facts:
 
     def _is_poison(self, record: Record) -> bool:
         return Poison(record.topic, record.key, record.value) in self._poison
+
+
+def _newer(record: Record, known: Record) -> bool:
+    return record.value is None or (record.version or 0) > (known.version or 0)

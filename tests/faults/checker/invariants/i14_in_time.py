@@ -47,7 +47,7 @@ def _early(facts: Facts, ladders: dict[tuple[str, str], list[Record]]) -> Iterat
     for (service, event), copies in ladders.items():
         waits = [copy for copy in copies if is_retry(copy.topic)]
         for copy in copies:
-            before = [one for one in waits if one.attempt == copy.attempt - 1]
+            before = [one for one in waits if one.attempt == copy.attempt - 1 and one.at <= copy.at]
             due = min((_due(facts, one) for one in before), default=None)
             if due and copy.at < due - timedelta(seconds=skew):
                 yield violation(
