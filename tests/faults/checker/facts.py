@@ -9,8 +9,10 @@ from functools import cached_property
 from typing import Any, TypeAlias
 
 from tests.faults.checker.history import Call, Fault, Sample
+from tests.faults.checker.orders import Order, by_id
 from tests.faults.checker.records import Place, Record
 from tests.faults.checker.running import Poison, Run
+from tests.faults.checker.spans import Spans
 
 Row: TypeAlias = Mapping[str, Any]
 Tables: TypeAlias = Mapping[str, Sequence[Row]]
@@ -60,6 +62,7 @@ class Facts:
     loud_lines: Sequence[Log] = ()
     availability: Sequence[Row] = ()
     """Answers of `GET /v1/availability?include=unavailable`, asked by the checker itself."""
+    _faulty: dict[float, Spans] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def table(self, service: str, name: str) -> Sequence[Row]:
         return self.databases.get(service, {}).get(name, ())
@@ -91,6 +94,21 @@ class Facts:
         return {row["id"]: row for row in self.table("booking", "bookings")}
 
     @cached_property
+    def orders(self) -> dict[str, Order]:
+        """By the provider's id."""
+        return by_id(self.polar.ledger)
+
+    @cached_property
+    def left_to_a_person(self) -> set[str]:
+        """Orders that staff are told of: money that fits nothing, and money that the provider would not give back."""
+        doubted = {
+            row["polar_order_id"] for row in self.table("payments", "quarantined_orders") if not row["settled_at"]
+        }
+        refunds = self.table("payments", "refunds")
+        failed = {row["polar_order_id"] for row in refunds if row["state"] == "failed" and row["failure"]}
+        return doubted | failed
+
+    @cached_property
     def profiles(self) -> dict[str, Record]:
         """Of each user the newest: a null value says that they were erased, and stands for ever. Older ones may come again behind it."""
         newest: dict[str, Record] = {}
@@ -106,7 +124,10 @@ class Facts:
         return {call.user for call in self.history if call.user}
 
     def was_under_fault(self, since: datetime, until: datetime, slack_seconds: float) -> bool:
-        return any(fault.covers(since, until, slack_seconds) for fault in self.faults)
+        """Whether a fault struck then, or ended so shortly before that its effect may have lasted."""
+        if slack_seconds not in self._faulty:
+            self._faulty[slack_seconds] = Spans.of(self.faults, slack_seconds)
+        return self._faulty[slack_seconds].meet(since, until)
 
     @cached_property
     def _poison(self) -> set[Poison]:

@@ -176,7 +176,7 @@ async def a_death_in_the_middle(stage: Stage) -> Told:
     cast = Cast(stage)
     slots = await free_slots(stage.client, stage.url("booking"), str(VENUE_ID), 10, first_day=3)
     await stage.stack.stop("payments")
-    await _all(*(a_hold_is_given_up_at_once(cast, slots.pop()) for _ in range(3)))
+    await _all(*(cast.enter("Mia").hold(slots.pop()) for _ in range(3)))
     await stage.dies("payments", "checkout.made")
     await stage.start("payments")
     await _all(*(a_paid_booking(cast, slots.pop()) for _ in range(2)))
@@ -211,7 +211,7 @@ OVERTAKEN_SECONDS = 10.0
 """Longer than a turn and a call together take."""
 
 
-async def _all(*stories: Awaitable[None]) -> None:
+async def _all(*stories: Awaitable[object]) -> None:
     """Side by side; one that waits in vain ends, and the others go on."""
     for outcome in await asyncio.gather(*stories, return_exceptions=True):
         if isinstance(outcome, BaseException) and not isinstance(outcome, NothingCame):

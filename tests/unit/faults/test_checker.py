@@ -135,9 +135,7 @@ def test_nothing_that_can_be_found_is_left_without_a_test() -> None:
 
 
 def test_a_thousand_of_one_kind_hide_no_other_kind() -> None:
-    finding = Finding(
-        1, tuple({"what": "lost mail", "number": number} for number in range(1000)) + ({"what": "old news"},)
-    )
+    finding = Finding.of(1, [{"what": "lost mail"}] * 1000 + [{"what": "old news"}])
     assert {each["what"] for each in finding.shown} == {"lost mail", "old news"}
 
 
