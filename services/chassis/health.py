@@ -26,7 +26,7 @@ from courtside_contracts.envelope import rfc3339
 from services.chassis import migrations
 from services.chassis.breaker import Breaker
 from services.chassis.clock import DatabaseClock
-from services.chassis.database import Database
+from services.chassis.database import UNREACHABLE, Database
 from services.chassis.isolating import Faults
 from services.chassis.settings import Settings
 
@@ -106,7 +106,7 @@ async def _connected(database: Database) -> AsyncIterator[AsyncConnection]:
     try:
         async with asyncio.timeout(CHECK_SECONDS / 2):
             connection = await database.health.connect()
-    except (OSError, SQLAlchemyError) as error:  # a time-out is an `OSError`
+    except (*UNREACHABLE, SQLAlchemyError) as error:
         raise Degraded(UNKNOWN) from error
     try:
         yield connection
