@@ -8,6 +8,7 @@ from functools import partial
 from courtside_contracts.payment import PaymentCheckoutOpened, PaymentRefunded, PaymentSucceeded
 from courtside_contracts.topics import PAYMENT_EVENTS
 from services.booking.availability import api as availability
+from services.booking.availability.answering import Answers
 from services.booking.blocked_slots import api as blocked_slots
 from services.booking.bookings import api as bookings
 from services.booking.bookings import consumers as payments
@@ -45,6 +46,7 @@ def build(chassis: Chassis) -> Service:
         consumers=consumers(catalogue),
         crons=crons(catalogue),
         state={
+            "answers": Answers(chassis),
             "catalogue": catalogue,
             "known_users": KnownUsers(chassis.unit_of_work),
             "calendar_key": settings.calendar_key,

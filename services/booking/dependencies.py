@@ -1,4 +1,8 @@
-"""What a route may ask for."""
+"""What a route may ask for.
+
+Each is a coroutine, though none waits: FastAPI runs a plain function in a thread, and the way there and back costs more than the rest of
+a small request.
+"""
 
 from __future__ import annotations
 
@@ -7,28 +11,34 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 from pydantic import SecretStr
 
+from services.booking.availability.answering import Answers
 from services.booking.users.mutations import KnownUsers
 from services.booking.venues.queries import Catalogue
 from services.chassis.service import Chassis
 
 
-def _chassis(request: Request) -> Chassis:
+async def _chassis(request: Request) -> Chassis:
     return cast("Chassis", request.app.state.chassis)
 
 
-def _catalogue(request: Request) -> Catalogue:
+async def _catalogue(request: Request) -> Catalogue:
     return cast("Catalogue", request.app.state.catalogue)
 
 
-def _known_users(request: Request) -> KnownUsers:
+async def _known_users(request: Request) -> KnownUsers:
     return cast("KnownUsers", request.app.state.known_users)
 
 
-def _calendar_key(request: Request) -> SecretStr:
+async def _calendar_key(request: Request) -> SecretStr:
     return cast("SecretStr", request.app.state.calendar_key)
 
 
+async def _answers(request: Request) -> Answers:
+    return cast("Answers", request.app.state.answers)
+
+
 ChassisOf = Annotated[Chassis, Depends(_chassis)]
+AnswersOf = Annotated[Answers, Depends(_answers)]
 CatalogueOf = Annotated[Catalogue, Depends(_catalogue)]
 KnownUsersOf = Annotated[KnownUsers, Depends(_known_users)]
 CalendarKeyOf = Annotated[SecretStr, Depends(_calendar_key)]

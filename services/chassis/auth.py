@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -19,6 +20,9 @@ from services.chassis.settings import Settings
 
 log = structlog.get_logger()
 
+REMEMBERED, REMEMBERED_SECONDS = 5_000, 60.0
+"""Tokens that were valid are taken at their word for so long, but never after their end: a signature costs as much as all the rest of a
+small request. A key that the identity provider takes back is believed for five minutes in any case, as long as its key set is kept."""
 ALGORITHMS = ["EdDSA", "RS256"]
 LEEWAY_SECONDS = 30
 Role = Literal["player", "staff", "admin"]
@@ -57,6 +61,8 @@ class TokenVerifier:
     settings: Settings
     keys: PyJWKSet | None = None
     client: PyJWKClient | None = None
+    _valid: dict[str, tuple[Principal, float]] = field(default_factory=dict)
+    """The last tokens that were found valid, and until when they need not be checked again."""
 
     def __post_init__(self) -> None:
         if self.settings.jwks_url:
@@ -67,9 +73,14 @@ class TokenVerifier:
             log.warning("no keys to check tokens with: set jwks_file or jwks_url")
 
     async def verify(self, token: str) -> Principal:
+        principal, until = self._valid.get(token, (None, 0.0))
+        return principal if principal and time.time() < until else await self._check(token)
+
+    async def _check(self, token: str) -> Principal:
         try:
             key = await self._key(jwt.get_unverified_header(token).get("kid"))
-            return Principal.model_validate(self._claims(token, key))
+            claims = self._claims(token, key)
+            return self._remember(token, Principal.model_validate(claims), claims["exp"] + LEEWAY_SECONDS)
         except jwt.PyJWKClientConnectionError as error:
             raise KeysAway("The identity provider's keys cannot be read at the moment. Try again.") from error
         except (jwt.PyJWTError, ValidationError, KeyError) as error:
@@ -77,6 +88,13 @@ class TokenVerifier:
                 "The bearer token is not valid here: expired, not yet valid, signed by an unknown key, or lacking a claim.",
                 headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
             ) from error
+
+    def _remember(self, token: str, principal: Principal, ends_at: float) -> Principal:
+        self._valid.pop(token, None)
+        self._valid[token] = principal, min(time.time() + REMEMBERED_SECONDS, ends_at)
+        if len(self._valid) > REMEMBERED:
+            del self._valid[next(iter(self._valid))]
+        return principal
 
     async def _key(self, key_id: str | None) -> PyJWK:
         if self.client:

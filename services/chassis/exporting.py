@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from opentelemetry import trace
-from opentelemetry.trace import Span
+from opentelemetry.trace import NoOpTracerProvider, Span
 
-from services.chassis import telemetry
 from services.chassis.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,11 +31,13 @@ LAST_SPANS_MS = 3_000
 def exporting(settings: Settings, role: str) -> Iterator[None]:
     """For the life of the process."""
     if not is_wanted():
+        trace.set_tracer_provider(
+            NoOpTracerProvider()
+        )  # else OpenTelemetry looks through the environment for each span
         yield
         return
     provider = _provider(settings, role)
     trace.set_tracer_provider(provider)
-    telemetry.is_recording.cache_clear()
     _trace_http_clients()
     try:
         yield

@@ -2,9 +2,9 @@
 
 Each bucket is one instant, at which it is full again (the generic cell rate algorithm): a hit moves it on by a step of
 `60 s / limit`, and is refused when it would lie more than a minute ahead. So there is no edge of a window at which twice the limit
-passes. One statement before the request's own work takes from all its buckets at once: one round trip, 0.2 ms on a near database, never
-within the request's transaction. The library `limits` would take six for two buckets with their headers: it asks its storage for
-hit, count and expiry one by one.
+passes. One statement before the request's own work takes from all its buckets at once, and from those of all requests that wait at that
+moment: one round trip at most, 0.2 ms on a near database, never within the request's transaction. The library `limits` would take six for
+two buckets with their headers: it asks its storage for hit, count and expiry one by one.
 
 A table that cannot be reached limits nobody: whoever can book may book.
 """
@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import ipaddress
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import TypeAlias, cast
 
 import asyncpg
 import structlog
@@ -25,6 +25,7 @@ from sqlalchemy import Column, DateTime, MetaData, Table, Text, delete, func, se
 
 from services.chassis.auth import Caller
 from services.chassis.database import NAMING, Database
+from services.chassis.gathering import Gathering
 from services.chassis.http import add_headers
 from services.chassis.problems import TooManyRequests
 from services.chassis.settings import Settings
@@ -37,6 +38,8 @@ PATIENCE_SECONDS = 2.0
 """For a connection; the statement then has the server's `lock_timeout`. Long enough for a burst on a cold pool: that is when a limit is
 wanted. The statement is never cancelled from here: a stateless connection, cancelled between parsing and running it, would keep the
 table's lock until its next use."""
+TOGETHER = 100
+"""Requests of one statement: more than wait, as long as the database answers."""
 PURGE_BATCH = 10_000
 READS = ("GET", "HEAD", "OPTIONS")
 
@@ -62,6 +65,10 @@ RETURNING new.key, coalesce(old.full_at = new.full_at, false), extract(epoch FRO
 """Ordered by key, so that two requests that share both buckets cannot lock each other out."""
 
 REFUSED = Counter("courtside_rate_limited_total", "Requests refused by a limit", ["limit"])
+
+
+Hits: TypeAlias = tuple[tuple[str, float], ...]
+"""Of one request: keys, and the seconds by which each moves its bucket on."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +123,7 @@ async def purge(work: UnitOfWork) -> int:
 
 async def _enforce(request: Request, limits: Mapping[str, Limit]) -> None:
     wanted = {key: limit for key, limit in limits.items() if limit.per_minute}
-    taken = await _take(request.app.state.chassis.database, wanted) if wanted else []
+    taken = await _buckets(request).take(wanted) if wanted else []
     if not taken:
         return
     policies = ", ".join(one.limit.policy for one in taken)
@@ -133,15 +140,40 @@ async def _enforce(request: Request, limits: Mapping[str, Limit]) -> None:
         )
 
 
-async def _take(database: Database, limits: Mapping[str, Limit]) -> list[Taken]:
-    steps = [limit.step_seconds for limit in limits.values()]
-    try:
-        async with database.pool.acquire(timeout=PATIENCE_SECONDS) as connection:
-            rows = await connection.fetch(TAKE, list(limits), steps, float(WINDOW_SECONDS))
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:  # a time-out is an OSError
-        log.warning("rate limits not applied", error=type(error).__name__)
-        return []
-    return [Taken(limits[key], refused, full_in) for key, refused, full_in in rows]
+class Buckets:
+    """Those of this process: requests that come together take together, and two that share a bucket one after the other."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._gathering = Gathering(self._take, _keys, TOGETHER)
+
+    async def take(self, limits: Mapping[str, Limit]) -> list[Taken]:
+        """From each of these buckets. None at all when the table cannot be reached."""
+        found = await self._gathering.answer(tuple((key, limit.step_seconds) for key, limit in limits.items()))
+        return [Taken(limits[key], refused, full_in) for key, refused, full_in in found]
+
+    async def _take(self, hits: Sequence[Hits]) -> list[list[asyncpg.Record]]:
+        asked = [hit for request in hits for hit in request]
+        keys, steps = [key for (key, _) in asked], [step for (_, step) in asked]
+        try:
+            async with self._database.pool.acquire(timeout=PATIENCE_SECONDS) as connection:
+                rows = {row[0]: row for row in await connection.fetch(TAKE, keys, steps, float(WINDOW_SECONDS))}
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:  # a time-out is an OSError
+            log.warning("rate limits not applied", error=type(error).__name__)
+            return [[] for _ in hits]
+        return [[rows[key] for key, _ in request] for request in hits]
+
+
+def _keys(hits: Hits) -> set[str]:
+    return {key for key, _ in hits}
+
+
+def _buckets(request: Request) -> Buckets:
+    """Made for the first request that is limited."""
+    state = request.app.state
+    if not hasattr(state, "buckets"):
+        state.buckets = Buckets(state.chassis.database)
+    return cast("Buckets", state.buckets)
 
 
 def _of_address(request: Request) -> dict[str, Limit]:

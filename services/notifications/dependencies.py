@@ -8,7 +8,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.chassis.auth import Caller
+from services.chassis.auth import Caller, Principal
 from services.chassis.idempotency import Answer, IdempotencyKey, KeyHeader, once
 from services.chassis.service import Chassis
 from services.chassis.staff import Rights, rights_of
@@ -28,7 +28,7 @@ class BecauseIn(BaseModel):
     )
 
 
-def _chassis(request: Request) -> Chassis:
+async def _chassis(request: Request) -> Chassis:
     return cast("Chassis", request.app.state.chassis)
 
 
@@ -47,8 +47,8 @@ RightsOf = Annotated[Rights, Depends(_rights)]
 class Changer:
     """The caller with their idempotency key. `once(body, change)` makes the change and answers, or gives the first answer again."""
 
-    def __init__(self, request: Request, chassis: ChassisOf, caller: Caller, idempotency_key: KeyHeader = None) -> None:
-        self._operation = f"POST {request.url.path}"
+    def __init__(self, operation: str, chassis: Chassis, caller: Principal, idempotency_key: str | None) -> None:
+        self._operation = operation
         self._chassis, self._user_id, self._key = chassis, caller.user_id, idempotency_key
 
     async def once(self, body: BaseModel, change: Callable[[UnitOfWork], Awaitable[Answer]]) -> Response:
@@ -57,4 +57,8 @@ class Changer:
         return answer.response()
 
 
-ChangerOf = Annotated[Changer, Depends()]
+async def _changer(request: Request, chassis: ChassisOf, caller: Caller, idempotency_key: KeyHeader = None) -> Changer:
+    return Changer(f"POST {request.url.path}", chassis, caller, idempotency_key)
+
+
+ChangerOf = Annotated[Changer, Depends(_changer)]

@@ -13,11 +13,11 @@ from services.payments.actions import Polar
 from services.payments.profiles.queries import workplaces
 
 
-def _chassis(request: Request) -> Chassis:
+async def _chassis(request: Request) -> Chassis:
     return cast("Chassis", request.app.state.chassis)
 
 
-def _polar(request: Request) -> Polar:
+async def _polar(request: Request) -> Polar:
     return cast("Polar", request.app.state.polar)
 
 

@@ -10,6 +10,7 @@ import uvloop
 
 from tests.bench import bench, results, table
 from tests.bench.cases import CASES
+from tests.bench.neighbours import Neighbours
 
 
 def main() -> int:
@@ -44,7 +45,9 @@ async def _measure(told: argparse.Namespace) -> dict[str, Any]:
         around = bench.circumstances()
         print(f"{letter}: load average {around['load_average'][0]}", file=sys.stderr)  # noqa: T201
         async with bench.opened(told.rounds, told.seconds, sizes) as opened:
+            neighbours = Neighbours()
             lines = await CASES[letter](opened)
+            around["others_used_percent"] = round(neighbours.share_percent)
         measured[letter] = {"circumstances": around, "lines": [line.told() for line in lines]}
     return measured
 

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from tests.bench import at_rest, availability, growth, holds, one_slot, webhooks
 from tests.bench.bench import Bench
 from tests.bench.lines import Line
 
 Case = Callable[[Bench], Awaitable[Sequence[Line]]]
 """Sets up what it needs, measures in interleaved rounds, and leaves nothing running but PostgreSQL and Kafka."""
 
-CASES: Mapping[str, Case] = {}
+CASES: Mapping[str, Case] = {
+    "a": holds.measure,
+    "b": one_slot.measure,
+    "f": availability.measure,
+    "g": growth.measure,
+    "i": at_rest.measure,
+    "j": webhooks.measure,
+}

@@ -8,10 +8,9 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Response
 
 from services.booking.availability.domain import Question
-from services.booking.availability.queries import look
-from services.booking.availability.representation import AvailabilityOut, Body, body
-from services.booking.dependencies import CatalogueOf, ChassisOf
-from services.booking.users.rights import role_at
+from services.booking.availability.representation import AvailabilityOut, Body
+from services.booking.dependencies import AnswersOf, CatalogueOf, ChassisOf
+from services.booking.users.rights import role_in
 from services.booking.venues.domain import Venue
 from services.booking.venues.queries import CourtNotFound, VenueNotFound
 from services.chassis import limits, problems
@@ -53,6 +52,7 @@ async def get_availability(
     caller: PerhapsCaller,
     chassis: ChassisOf,
     catalogue: CatalogueOf,
+    answers: AnswersOf,
     venue_id: UUID,
     from_: Annotated[Day, Query(alias="from", description="The first day, local to the venue")] = None,
     date: Annotated[Day, Query(description="The same as `from`")] = None,
@@ -75,14 +75,13 @@ async def get_availability(
         slot_minutes=duration,
         with_unavailable=include == "unavailable",
     )
-    return _respond(body(await look(chassis.database, question, chassis.clock.now())), if_none_match)
+    return _respond(await answers.of(question), if_none_match)
 
 
 async def _role(chassis: ChassisOf, caller: Principal | None, venue: Venue) -> Role:
     if caller is None:
         return "player"
-    async with chassis.database.sessions() as session:
-        return await role_at(session, caller, venue.id)
+    return await role_in(chassis.database, caller, venue.id)
 
 
 def _one_of(from_: dt.date | None, date: dt.date | None) -> dt.date:

@@ -45,7 +45,7 @@ from services.booking.bookings.representation import (
 from services.booking.dependencies import CatalogueOf, ChassisOf, KnownUsersOf
 from services.booking.users.domain import EmailBelongsToAnotherUser, StaffOnly, UserErased, UserNotFound
 from services.booking.users.queries import must_live
-from services.booking.users.rights import rights_of, role_at
+from services.booking.users.rights import rights_of, role_at, role_in
 from services.booking.venues.domain import Venue
 from services.booking.venues.queries import CourtNotFound
 from services.chassis import limits, problems
@@ -105,8 +105,8 @@ async def hold_slot(
     player_id = body.user_id or caller.user_id
     if body.without_payment or body.user_id:
         await _require_staff(chassis, caller, venue.id, player_id=body.user_id)
-    async with chassis.database.sessions() as session:
-        role = await _price_role(session, caller, venue, player_id)
+    is_own = player_id == caller.user_id  # who books for another does not give them the own price
+    role: Role = await role_in(chassis.database, caller, venue.id) if is_own else "player"
     now = chassis.clock.now()
     key = IdempotencyKey.of(caller.user_id, idempotency_key, "POST /v1/bookings", body)
     try:

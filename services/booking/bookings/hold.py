@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.resources import files
 from typing import Literal
 
@@ -74,7 +75,7 @@ class Hold:
         if outlook.in_the_way:
             await end_overdue(chassis, catalogue, in_the_way_of=self.slot)
 
-    @property
+    @cached_property
     def answer(self) -> Answer:
         headers = {"Location": f"/v1/bookings/{self.booking.id}", "ETag": etag(self.booking)}
         return Answer(201, orjson.dumps(represent(self.booking, self.venue, self.court)), headers)

@@ -69,6 +69,14 @@ async def role_at(session: AsyncSession, caller: Principal, venue_id: UUID) -> R
     return "staff" if await session.scalar(select(exists().where(here))) else "player"
 
 
+async def role_in(database: Database, caller: Principal, venue_id: UUID) -> Role:
+    """The same, outside of any transaction."""
+    if caller.role != "staff":
+        return caller.role
+    async with database.sessions() as session:
+        return await role_at(session, caller, venue_id)
+
+
 async def refuse_erased(session: AsyncSession, user_id: UUID) -> None:
     """A token that was never seen belongs to a user to be; one whose user was erased opens nothing."""
     if await session.scalar(select(users.c.erased_at).where(users.c.id == user_id)) is not None:

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.chassis.auth import Caller
+from services.chassis.auth import Caller, Principal
 from services.chassis.dead_letters.domain import Decision, Desk
 from services.chassis.idempotency import Answer, IdempotencyKey, KeyHeader, once
 from services.chassis.service import Chassis
@@ -53,8 +53,8 @@ Change = Callable[[UnitOfWork, Decision], Awaitable[Answer]]
 class Decider:
     """The caller with their idempotency key. `once(body, change)` makes the change and answers, or gives the first answer again."""
 
-    def __init__(self, request: Request, chassis: ChassisOf, caller: Caller, idempotency_key: KeyHeader = None) -> None:
-        self._operation = f"POST {request.url.path}"
+    def __init__(self, operation: str, chassis: Chassis, caller: Principal, idempotency_key: str | None) -> None:
+        self._operation = operation
         self._chassis, self._caller, self._key = chassis, caller, idempotency_key
 
     async def once(self, body: BecauseIn, change: Change) -> Response:
@@ -64,4 +64,8 @@ class Decider:
         return answer.response()
 
 
-DeciderOf = Annotated[Decider, Depends()]
+async def _decider(request: Request, chassis: ChassisOf, caller: Caller, idempotency_key: KeyHeader = None) -> Decider:
+    return Decider(f"POST {request.url.path}", chassis, caller, idempotency_key)
+
+
+DeciderOf = Annotated[Decider, Depends(_decider)]
