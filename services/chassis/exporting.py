@@ -17,7 +17,6 @@ from uuid import uuid4
 from opentelemetry import trace
 from opentelemetry.trace import NoOpTracerProvider, Span
 
-from services.chassis import telemetry
 from services.chassis.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,7 +38,6 @@ def exporting(settings: Settings, role: str) -> Iterator[None]:
         return
     provider = _provider(settings, role)
     trace.set_tracer_provider(provider)
-    telemetry.is_recording.cache_clear()
     _trace_http_clients()
     try:
         yield

@@ -11,7 +11,6 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
 
 import structlog
 from opentelemetry import trace
@@ -35,12 +34,8 @@ def current_correlation_id() -> str | None:
     return _correlation_id.get()
 
 
-@cache
 def is_recording() -> bool:
-    """Spans go somewhere: only then is it worth while to begin those that carry no ids on.
-
-    Remembered until `exporting` begins: OpenTelemetry would look into the environment for each record.
-    """
+    """Spans go somewhere: only then is it worth while to begin those that carry no ids on."""
     return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider | trace.NoOpTracerProvider)
 
 
