@@ -79,7 +79,7 @@ WEIGHTS: Mapping[str, float] = {
     # players and staff
     "hold": 11,
     "ask again": 4,
-    "pay": 9,
+    "pay": 13,
     "cancel": 4,
     "move": 3,
     "block": 1.5,
@@ -94,7 +94,7 @@ WEIGHTS: Mapping[str, float] = {
     "go on": 10,
     "cron": 5,
     # the providers
-    "webhook": 9,
+    "webhook": 11,
     "lose webhook": 1.5,
     "bank": 1.5,
     "refund ends": 1.5,
