@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 
-STEPS = 90
+STEPS = 80
 """Some fifteen bookings' worth. Longer plans find no more for the same time: what goes wrong needs few steps, at the right moments."""
 NUMBERS = 1 << 16
 CRASHES_MAX = 4
@@ -84,6 +84,7 @@ WEIGHTS: Mapping[str, float] = {
     "move": 3,
     "block": 1.5,
     "unblock": 0.7,
+    "erase": 0.5,
     # the services
     "relay": 10,
     "deliver": 16,
