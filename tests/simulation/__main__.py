@@ -13,7 +13,7 @@ import asyncio
 import secrets
 import sys
 
-from tests.simulation.fleet import sail
+from tests.simulation.fleet import end_kindly_when_told, sail
 from tests.simulation.mutants import MUTANTS
 
 
@@ -25,6 +25,7 @@ def main() -> int:
     options = {
         name: getattr(asked, name) for name in ("seeds", "seconds", "workers", "replay", "mutant", "until_found")
     }
+    end_kindly_when_told()
     report = asyncio.run(sail(first, **options))
     print(report.summary())  # noqa: T201
     return 0 if report.clean else 1

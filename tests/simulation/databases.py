@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from services.chassis.database import Database
+from services.chassis.database import SERVER_SETTINGS, TIMEOUTS, Database
 
 KEPT = ("alembic_version", "venues", "courts", "opening_hours", "opening_exceptions", "price_rules")
 """The club itself."""
@@ -23,6 +23,12 @@ DO $$ BEGIN
 END $$;
 """
 TABLES = "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables WHERE schemaname = 'public' AND tablename <> ALL($1)"
+
+
+def wait_as_long_as_it_takes() -> None:
+    """Deadlines of the machine's own time would have a busy machine decide what happens."""
+    TIMEOUTS.update(timeout=300.0, command_timeout=300.0)
+    SERVER_SETTINGS.update(statement_timeout="0", lock_timeout="0", idle_in_transaction_session_timeout="0")
 
 
 async def steer_time(database: Database) -> None:

@@ -46,6 +46,11 @@ class Facts:
     bounced: set[str]
     """Users whose address takes no mail."""
 
+    @property
+    def erased(self) -> set[str]:
+        """Users who asked to be forgotten."""
+        return {str(row["id"]) for row in self.rows["booking.users"] if row["erased_at"]}
+
     def about(self, topic: str) -> list[Said]:
         """The first of each."""
         return [one for one in self.said if one.topic == topic and not one.copy]
@@ -57,7 +62,7 @@ READ = {
         "occupancy": "SELECT court_id, lower(during) AS since, upper(during) AS until, booking_id, blocked_slot_id"
         " FROM court_occupancy ORDER BY id",
         "blocks": "SELECT id, court_id, lower(during) AS since, upper(during) AS until FROM blocked_slots ORDER BY id",
-        "users": "SELECT id, version, email FROM users ORDER BY id",
+        "users": "SELECT id, version, email, erased_at FROM users ORDER BY id",
     },
     "payments": {
         "attempts": "SELECT * FROM payment_attempts ORDER BY id",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 import time
 from collections import Counter
@@ -52,8 +53,15 @@ class Report:
             total.update(one["figures"])
         figures = ", ".join(f"{number} {name}" for name, number in total.items())
         rate = len(self.verdicts) / self.seconds * 60 if self.seconds else 0
+        spent = sum(one["cpu_seconds"] for one in self.verdicts) / max(1, len(self.verdicts))
         verdict = "clean" if self.clean else f"{len(self.breached)} BREACHED"
-        return f"{len(self.verdicts)} seeds {verdict} in {self.seconds:.0f} s, {rate:.0f} a minute: {figures}"
+        return f"{len(self.verdicts)} seeds {verdict} in {self.seconds:.0f} s, {rate:.0f} a minute, {spent:.2f} s of a core each: {figures}"
+
+
+def end_kindly_when_told() -> None:
+    """SIGTERM and SIGINT, which a shell has its background jobs ignore, end the servers and the workers too."""
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, signal.default_int_handler)
 
 
 async def sail(

@@ -51,6 +51,10 @@ async def _unblock(world: World, n: tuple[int, ...]) -> Actor | None:
     return people.ask(world, "unblock", people.ADMIN, block_id=block["id"]) if block else None
 
 
+async def _erase(world: World, n: tuple[int, ...]) -> Actor:
+    return people.ask(world, "erase", people.PLAYERS[n[0] % len(people.PLAYERS)])
+
+
 async def _pay(world: World, n: tuple[int, ...]) -> None:
     """At a page that the booking showed; now and then at one that nobody was shown. The bank may take its time."""
     shown = {row["checkout_url"] for row in await _bookings(world, "checkout_url IS NOT NULL")}
@@ -73,4 +77,5 @@ HAPPENINGS: Mapping[str, Happening] = {
     "move": _move,
     "block": _block,
     "unblock": _unblock,
+    "erase": _erase,
 }

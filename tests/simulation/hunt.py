@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tests.simulation.fleet import Report, errands_on, sail_on
+from tests.simulation.fleet import Report, end_kindly_when_told, errands_on, sail_on
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.plan import Plan
 from tests.simulation.worker import Errand
@@ -86,6 +86,7 @@ def main() -> int:
     parser.add_argument("--beside", type=int, default=2, help="so many at once")
     asked = parser.parse_args()
     print("| defect | found by | lives | seed | steps left |\n|---|---|---|---|---|")  # noqa: T201
+    end_kindly_when_told()
     catches = asyncio.run(hunt(asked.mutants, asked.first, asked.beside))
     return 0 if all(catch.sure for catch in catches) else 1
 

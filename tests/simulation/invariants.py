@@ -123,7 +123,7 @@ def one_key_one_effect(facts: Facts) -> Iterator[str]:
     """I9: requests under one key have one effect, and all that were answered got one answer."""
     answers = defaultdict[str, set[bytes]](set)
     for call in facts.calls:
-        if call.outcome == "ok" and call.op != "unblock":
+        if call.outcome == "ok" and call.op not in ("unblock", "erase"):
             answers[call.key].add(call.answer)
     for key, given in answers.items():
         if len(given) > 1:
@@ -144,9 +144,11 @@ def all_tell_the_same(facts: Facts) -> Iterator[str]:
         copy = copies.get(key)
         if copy is None or (copy["version"], copy["status"]) != (event["version"], event["status"]):
             yield f"notifications takes booking {key} for {copy and copy['status']}, and it is {event['status']}"
-    users = {(row["id"], row["version"], row["email"]) for row in facts.rows["booking.users"]}
+    users = {(row["id"], row["email"] and row["version"], row["email"]) for row in facts.rows["booking.users"]}
+    """Of who was erased, that they were."""
     for service in ("payments", "notifications"):
-        known = {(row["user_id"], row["version"], row["email"]) for row in facts.rows[f"{service}.profiles"]}
+        profiles = facts.rows[f"{service}.profiles"]
+        known = {(row["user_id"], row["email"] and row["version"], row["email"]) for row in profiles}
         if known != users:
             yield f"{service} knows other users: {known ^ users}"
 

@@ -16,7 +16,7 @@ NEWS = {
     "booking.expired.v1": ("booking-expired",),
 }
 OUT = ("sent", "delivered", "bounced")
-MAYBE_OUT = ("superseded", "expired", "unknown")
+MAYBE_OUT = ("superseded", "expired", "unknown", "dropped")
 """A try may have been made whose answer never came."""
 
 
@@ -68,7 +68,9 @@ def _heard(facts: Facts, row: Any) -> bool:
     if row["state"] in OUT or row["state"] == "unknown":
         return True
     too_late = row["state"] == "expired" and row["kind"] in ("booking-held", "booking-reminder")
-    return too_late or (row["state"] == "suppressed" and str(row["user_id"]) in facts.bounced)
+    kept_back = row["state"] == "suppressed" and str(row["user_id"]) in facts.bounced
+    forgotten = row["state"] == "dropped" and str(row["user_id"]) in facts.erased
+    return too_late or kept_back or forgotten
 
 
 def _tag(mail: Any, name: str) -> str:

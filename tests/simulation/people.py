@@ -13,6 +13,7 @@ from services.booking.blocked_slots.api import block_slots, unblock_slots
 from services.booking.blocked_slots.representation import BlockIn
 from services.booking.bookings.api import cancel_booking, hold_slot, reschedule_booking
 from services.booking.bookings.representation import CancelIn, HoldIn, RescheduleIn
+from services.booking.users.api import erase_me
 from services.booking.venues.seed import VENUE_ID, court_id
 from services.chassis.auth import Principal
 from services.chassis.problems import Problem
@@ -96,6 +97,11 @@ async def _unblock(world: World, call: Call, _: Any) -> Response:
     return Response(b"{}")
 
 
+async def _erase(world: World, call: Call, known_users: Any) -> Response:
+    await erase_me(*_told(world, call), known_users)
+    return Response(b"{}")
+
+
 def _told(world: World, call: Call) -> tuple[Any, Any, Any]:
     return principal(NAMES[call.user_id]), world.booking.chassis, world.catalogue
 
@@ -106,6 +112,7 @@ OPERATIONS: Mapping[str, Callable[[World, Call, Any], Awaitable[Response]]] = {
     "move": _move,
     "block": _block,
     "unblock": _unblock,
+    "erase": _erase,
 }
 
 

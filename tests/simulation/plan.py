@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 
-STEPS = 90
+STEPS = 80
 """Some fifteen bookings' worth. Longer plans find no more for the same time: what goes wrong needs few steps, at the right moments."""
 NUMBERS = 1 << 16
 CRASHES_MAX = 4
@@ -79,11 +79,12 @@ WEIGHTS: Mapping[str, float] = {
     # players and staff
     "hold": 11,
     "ask again": 4,
-    "pay": 9,
+    "pay": 13,
     "cancel": 4,
     "move": 3,
     "block": 1.5,
     "unblock": 0.7,
+    "erase": 0.5,
     # the services
     "relay": 10,
     "deliver": 16,
@@ -94,7 +95,7 @@ WEIGHTS: Mapping[str, float] = {
     "go on": 10,
     "cron": 5,
     # the providers
-    "webhook": 9,
+    "webhook": 11,
     "lose webhook": 1.5,
     "bank": 1.5,
     "refund ends": 1.5,

@@ -33,7 +33,7 @@ from services.payments import actions as paying
 from services.payments import app as payments_app
 from services.payments.reconciliation.reconciler import Reconciler
 from services.payments.settings import PaymentsSettings
-from tests.simulation.databases import empty, steer_time
+from tests.simulation.databases import empty, steer_time, wait_as_long_as_it_takes
 from tests.simulation.history import Call
 from tests.simulation.memory_log import MemoryLog, MemoryProducer
 from tests.simulation.offices import POOL, Build, Office, Tools, of_one_process, without_asking_the_broker
@@ -65,6 +65,7 @@ class World:
     async def open(cls, urls: Mapping[str, str]) -> World:
         """`urls` are those of three databases that nobody else uses. There is one world in a process, and it stays."""
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+        wait_as_long_as_it_takes()
         clock, trace = SimulatedClock(), list[str]()
         log, note = MemoryLog(clock), trace.append
         world = cls(clock, Chance(clock), log, Turns(note), Polar.open(clock), Resend.open(clock), trace)
