@@ -22,6 +22,8 @@ from tests.ports import free_port
 
 PORTS = ("GATEWAY", "BOOKING", "PAYMENTS", "NOTIFICATIONS", "POLAR", "RESEND", "KAFKA", "KAFKA_2", "KAFKA_3", "TLS")
 
+START_PATIENCE = "10m"
+"""Seen on a machine with forty programs for each core: five minutes until Kafka took a connection."""
 PATIENCE_SECONDS = 120.0
 """Docker asks for a container's health every three seconds, and the machine is busy."""
 
@@ -56,7 +58,7 @@ class Compose:
     @property
     def environment(self) -> dict[str, str]:
         ports = {f"COURTSIDE_{name}_PORT": str(port) for name, port in self.ports.items()}
-        return ports | {"COURTSIDE_HOME": str(self.home)}
+        return ports | {"COURTSIDE_HOME": str(self.home), "COURTSIDE_START_PATIENCE": START_PATIENCE}
 
     @property
     def gateway(self) -> str:
