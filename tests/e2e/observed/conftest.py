@@ -101,8 +101,16 @@ class Observed(System):
         assert output, errors.decode()
         return process.returncode or 0, json.loads(output)
 
+    async def settles(self) -> None:
+        """Nothing waits and nothing is dead."""
+
+        async def is_settled() -> bool:
+            return (await self.doctor())[0] == 0
+
+        await until("that nothing is left to do", is_settled)
+
     async def recovers(self) -> None:
-        """Nothing waits, nothing is dead, and nobody is alarmed."""
+        """And nobody is alarmed."""
 
         async def is_well() -> bool:
             return not await self.prometheus.firing() and (await self.doctor())[0] == 0

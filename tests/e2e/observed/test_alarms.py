@@ -1,4 +1,7 @@
-"""Each alarm is raised by what it is for, on the running system, and ends with it. Outages raise theirs in `test_outages.py`."""
+"""Each alarm is raised by what it is for, on the running system. Outages raise theirs in `test_outages.py`.
+
+What an alarm looks back at takes half a minute to pass: the last test waits until all have ended, the others until nothing is left to do.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +68,7 @@ async def test_a_club_whose_database_is_away_is_told_that_its_requests_fail(obse
     await club.stack.kill("postgres")
     await until("the alarm", fires)
     await club.stack.start_postgres()
-    await club.recovers()
+    await club.settles()
 
 
 async def test_requests_that_take_over_a_second_are_told_of(observed: Observed) -> None:
@@ -82,7 +85,7 @@ async def test_requests_that_take_over_a_second_are_told_of(observed: Observed) 
             return ("CourtsideRequestsSlow", "booking") in await club.prometheus.firing()
 
         await until("the alarm", fires)
-    await club.recovers()
+    await club.settles()
 
 
 async def test_news_that_pile_up_are_told_of_while_they_wait_and_when_they_come_late(observed: Observed) -> None:
@@ -103,7 +106,7 @@ async def test_news_that_pile_up_are_told_of_while_they_wait_and_when_they_come_
         return [await club.mails(booking_id) for booking_id in bookings] == [1] * MANY
 
     await until("the mails", are_told)
-    await club.recovers()
+    await club.settles()
 
 
 async def test_an_evening_on_which_nobody_can_pay_wakes_somebody(observed: Observed) -> None:
@@ -122,7 +125,7 @@ async def test_an_evening_on_which_nobody_can_pay_wakes_somebody(observed: Obser
     player, booking_id = holding[-1]
     await player.pay(await player.open_checkout(booking_id))
     await player.await_confirmation(booking_id)
-    await club.recovers()
+    await club.settles()
 
 
 async def test_what_polar_refuses_is_told_of_and_sold_once_that_is_mended(observed: Observed) -> None:
@@ -151,7 +154,7 @@ async def test_what_polar_refuses_is_told_of_and_sold_once_that_is_mended(observ
         return bool((await answered(club, "redrive-status", told["id"], "-s", "payments", "--json"))["ended_at"])
 
     await until("the end of the redrive", is_done)
-    await club.recovers()
+    await club.settles()
 
 
 async def tell_polar(club: Observed, lever: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -181,7 +184,7 @@ async def test_players_who_pay_for_courts_that_others_have_are_told_of_and_paid_
         return found == [0] * MANY and [await club.paid(booking_id) for _, booking_id, _, _ in late] == [1] * MANY
 
     await until("the money", are_paid_back)
-    await club.recovers()
+    await club.settles()
 
 
 async def holds_with_a_page(club: Observed) -> tuple[Player, str, str, Slot]:
@@ -260,7 +263,7 @@ async def until_in_order(club: Observed) -> None:
         return not await compare(club)
 
     await until("books that agree", agree)
-    await club.recovers()
+    await club.settles()
 
 
 async def test_a_record_that_no_client_can_read_wakes_somebody_who_passes_over_it(
