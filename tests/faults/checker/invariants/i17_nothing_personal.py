@@ -36,7 +36,8 @@ def examine(facts: Facts) -> Finding:
 
 def _of_record(facts: Facts, record: Record) -> Iterator[Violation]:
     where = {"topic": record.topic, "offset": record.offset, "type": record.type}
-    if is_loud("\n".join(f"{name}: {text}" for name, text in record.named.items()), facts.run.canaries):
+    headers = b"\n".join(name.encode() + b": " + (value or b"") for name, value in record.headers)
+    if is_loud(headers.decode(errors="replace"), facts.run.canaries):
         yield violation("personal data in a header", **where)
     value = (record.value or b"").decode(errors="replace")
     if record.type not in PERSONAL_TYPES and is_loud(value, facts.run.canaries):
