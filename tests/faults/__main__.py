@@ -36,6 +36,7 @@ def run(
         float, typer.Option(min=0.1, help="Fewer for a machine that is busy.")
     ] = VISITS_PER_SECOND,
     replay: Annotated[Path | None, typer.Option(exists=True, help="A `plan.json` that is played again.")] = None,
+    busy: Annotated[bool, typer.Option("--busy", help="The machine has other things to do: be patient.")] = False,
     faults: Annotated[bool, typer.Option(help="Without, only the visits are played.")] = True,
 ) -> None:
     """Play a plan, and have what is left behind judged."""
@@ -43,7 +44,7 @@ def run(
     if not faults:
         chosen = chosen.without(range(len(chosen.faults)))
     folder = _folder(chosen)
-    clean = _played(chosen, folder)
+    clean = _played(chosen, folder, running.BUSY if busy else running.Limits())
     reporting.show(folder, console)
     raise typer.Exit(0 if clean else 1)
 
@@ -57,7 +58,7 @@ def shrink(
 
     async def fails(smaller: Plan) -> bool:
         folder = _folder(smaller)
-        await running.play(smaller, folder)
+        await running.play(smaller, folder, running.BUSY)
         found = violated(folder) & wanted
         console.print(f"{len(smaller.faults)} faults: {', '.join(sorted(found)) or 'clean'}")
         return bool(found)
@@ -75,9 +76,9 @@ def _folder(chosen: Plan) -> Path:
     return Paths.read(os.environ).home / "faults" / f"seed-{chosen.seed}-{time.strftime('%Y%m%d-%H%M%S')}"
 
 
-def _played(chosen: Plan, folder: Path) -> bool:
+def _played(chosen: Plan, folder: Path, limits: running.Limits) -> bool:
     console.print(f"seed {chosen.seed}: {len(chosen.faults)} faults, {len(chosen.operations)} visits; {folder}")
-    return asyncio.run(running.play(chosen, folder))
+    return asyncio.run(running.play(chosen, folder, limits))
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ def line(folder: Path) -> dict[str, Any]:
     told = reporting.figures(folder)
     verdict = checking.verdict(folder)
     counted = {name: verdict["figures"].get(name) for name in ("events", "mails", "charges", "refunds")}
-    broken = sorted(checking.violated(folder))
+    broken = sorted(checking.violated(folder), key=lambda name: int(name.removeprefix("I")))
     return {"sort": "run", **told, **counted, "verdict": ", ".join(broken) or "clean"}
 
 

@@ -31,6 +31,18 @@ from tests.faults.stack.system import RETRY_SECONDS, TOLD, running
 CONNECTIONS = 200
 
 
+@dataclass(frozen=True)
+class Limits:
+    """How soon the system must be at rest after the last fault, and how long anybody may stand still with work waiting."""
+
+    drain_seconds: float = 60.0
+    idle_seconds: float = 30.0
+
+
+BUSY = Limits(drain_seconds=400.0, idle_seconds=180.0)
+"""On a machine that has other things to do: then slowness says nothing about the product."""
+
+
 @dataclass
 class Run:
     """What is known of a run; `run.json` in its folder."""
@@ -38,6 +50,7 @@ class Run:
     plan: Plan
     folder: Path
     storm: Storm
+    limits: Limits
     started_at: str = ""
     last_fault_at: str | None = None
     drained_at: str | None = None
@@ -62,7 +75,7 @@ class Run:
             "polar": system.url("polar"),
             "resend": system.url("resend"),
             "booking": system.url("booking-api"),
-            "rules": RULES | _waits(),
+            "rules": RULES | _waits() | asdict(self.limits),
             "hostile_users": sorted(scene.hostile),
             "canaries": [scene.canary, *_secrets(system.stack.installation.secrets)],
             "logs": str(self.folder / "logs"),
@@ -81,14 +94,14 @@ class Run:
                     shutil.copy(log, self.folder / folder)
 
 
-async def play(plan: Plan, folder: Path) -> bool:
+async def play(plan: Plan, folder: Path, limits: Limits = Limits()) -> bool:
     """Whether the verdict is clean. Everything that was seen is in the folder afterwards."""
     await asyncio.to_thread(folder.mkdir, parents=True)
     plan.write(folder / "plan.json")
     async with running() as system, _history(folder) as history, _client() as client:
         scene = Scene(system, history, client, plan.seed)
         await scene.prepare()
-        run = Run(plan, folder, Storm(system, scene), instant())
+        run = Run(plan, folder, Storm(system, scene), limits, instant())
         run.write()
         history.began = time.monotonic()
         async with checking.watched(folder):

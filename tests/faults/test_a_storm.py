@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.child_servers, pytest.mark.timeout(9
 async def test_a_short_storm_breaks_no_promise(tmp_path: Path) -> None:
     seed = int(os.environ.get(SEED) or random.SystemRandom().randrange(100_000))
     folder = tmp_path / f"seed-{seed}"
-    clean = await running.play(plan(seed, MINUTES, VISITS_PER_SECOND), folder)
+    clean = await running.play(plan(seed, MINUTES, VISITS_PER_SECOND), folder, running.BUSY)
     told = reporting.figures(folder)
     assert not told["left"], f"seed {seed}: it did not come to rest: {told['left']}"
     assert clean, f"seed {seed}: {checking.violated(folder)}\n{(folder / 'verdict.txt').read_text()}"

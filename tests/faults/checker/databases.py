@@ -52,7 +52,8 @@ QUERIES: Mapping[str, Mapping[str, str]] = {
     "notifications": COMMON
     | {
         "bookings": "SELECT booking_id, version, news_version, status, starts_at, told FROM bookings",
-        "emails": "SELECT id, kind, booking_id, version, refund_id, copy, user_id, state, provider_id, created_at, sent_at, useless_after,"
+        "emails": "SELECT id, kind, booking_id, version, refund_id, copy, user_id, state, provider_id, created_at, first_tried_at,"
+        " sent_at, useless_after,"
         " payload::text <> '{}' AS was_written FROM emails",
         "recipients": "SELECT user_id, email, name, locale, version, erased_at FROM recipients",
         "resend_webhooks": "SELECT id, webhook_id, type FROM resend_webhooks",

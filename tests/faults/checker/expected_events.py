@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.faults.checker.facts import Facts, Row
-from tests.faults.checker.orders import orders
 
 TAKEN = ("sent", "delayed", "delivered", "opened", "clicked", "bounced", "complained")
 
@@ -49,7 +48,7 @@ def _of_payments(facts: Facts) -> Iterator[Told]:
 
 def _was_gone_at_once(facts: Facts, order: Row) -> bool:
     """The provider had given all of it back before we heard of it: then there is no payment to tell of."""
-    known = orders(facts).get(order["polar_order_id"])
+    known = facts.orders.get(order["polar_order_id"])
     return known is not None and known.balance_at(order["recorded_at"]) <= 0
 
 

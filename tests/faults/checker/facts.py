@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeAlias
 
 from tests.faults.checker.history import Call, Fault, Sample
+from tests.faults.checker.orders import Order, by_id
 from tests.faults.checker.records import Place, Record
 from tests.faults.checker.running import Poison, Run
+from tests.faults.checker.spans import Spans
 
 Row: TypeAlias = Mapping[str, Any]
 Tables: TypeAlias = Mapping[str, Sequence[Row]]
@@ -60,6 +62,7 @@ class Facts:
     loud_lines: Sequence[Log] = ()
     availability: Sequence[Row] = ()
     """Answers of `GET /v1/availability?include=unavailable`, asked by the checker itself."""
+    _faulty: dict[float, Spans] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def table(self, service: str, name: str) -> Sequence[Row]:
         return self.databases.get(service, {}).get(name, ())
@@ -74,8 +77,15 @@ class Facts:
     def poison(self) -> list[Record]:
         return [record for record in self.all_records if self._is_poison(record)]
 
-    def on(self, topic: str) -> Iterator[Record]:
-        return (record for record in self.records if record.topic == topic)
+    def on(self, topic: str) -> Sequence[Record]:
+        return self._by_topic.get(topic, ())
+
+    @cached_property
+    def _by_topic(self) -> dict[str, list[Record]]:
+        found: dict[str, list[Record]] = {}
+        for record in self.records:
+            found.setdefault(record.topic, []).append(record)
+        return found
 
     @cached_property
     def events(self) -> dict[str, dict[int, Record]]:
@@ -91,12 +101,40 @@ class Facts:
         return {row["id"]: row for row in self.table("booking", "bookings")}
 
     @cached_property
+    def orders(self) -> dict[str, Order]:
+        """By the provider's id."""
+        return by_id(self.polar.ledger)
+
+    @cached_property
+    def left_to_a_person(self) -> set[str]:
+        """Orders that staff are told of: money that fits nothing, and money that the provider would not give back."""
+        doubted = {
+            row["polar_order_id"] for row in self.table("payments", "quarantined_orders") if not row["settled_at"]
+        }
+        refunds = self.table("payments", "refunds")
+        failed = {row["polar_order_id"] for row in refunds if row["state"] == "failed" and row["failure"]}
+        return doubted | failed
+
+    @cached_property
+    def profiles(self) -> dict[str, Record]:
+        """Of each user the newest: a null value says that they were erased, and stands for ever. Older ones may come again behind it."""
+        newest: dict[str, Record] = {}
+        for record in self.on("user.profiles"):
+            known = newest.get(record.key_text)
+            if known is None or (known.value is not None and _newer(record, known)):
+                newest[record.key_text] = record
+        return newest
+
+    @cached_property
     def players(self) -> set[str]:
         """Users whose calls are in the history: what happened to them must have been asked for there."""
         return {call.user for call in self.history if call.user}
 
     def was_under_fault(self, since: datetime, until: datetime, slack_seconds: float) -> bool:
-        return any(fault.covers(since, until, slack_seconds) for fault in self.faults)
+        """Whether a fault struck then, or ended so shortly before that its effect may have lasted."""
+        if slack_seconds not in self._faulty:
+            self._faulty[slack_seconds] = Spans.of(self.faults, slack_seconds)
+        return self._faulty[slack_seconds].meet(since, until)
 
     @cached_property
     def _poison(self) -> set[Poison]:
@@ -104,3 +142,7 @@ class Facts:
 
     def _is_poison(self, record: Record) -> bool:
         return Poison(record.topic, record.key, record.value) in self._poison
+
+
+def _newer(record: Record, known: Record) -> bool:
+    return record.value is None or (record.version or 0) > (known.version or 0)

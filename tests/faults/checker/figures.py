@@ -8,7 +8,6 @@ from typing import Any
 
 from tests.faults.checker.facts import Facts
 from tests.faults.checker.invariants.i12_errors import healthy, is_a_providers, percentile
-from tests.faults.checker.orders import left_to_a_person, orders
 from tests.faults.checker.reading import is_dead_letter, is_retry
 from tests.faults.checker.records import Record
 
@@ -57,8 +56,8 @@ def _money(facts: Facts) -> dict[str, Any]:
         "charges": kinds["charge"],
         "refunds": kinds["refund"],
         "reversals": kinds["reversal"],
-        "balance_minor": sum(order.balance_minor for order in orders(facts).values()),
-        "orders_left_to_a_person": len(left_to_a_person(facts)),
+        "balance_minor": sum(order.balance_minor for order in facts.orders.values()),
+        "orders_left_to_a_person": len(facts.left_to_a_person),
     }
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, TypeAlias
 
-from tests.faults.checker.facts import Facts, Row
+Row: TypeAlias = Mapping[str, Any]
 
 SIGNS: Mapping[str, int] = {"charge": 1, "refund": -1, "reversal": 1}
 
@@ -37,19 +38,8 @@ class Order:
         return Order(self.id, self.booking_id, until).balance_minor
 
 
-def orders(facts: Facts) -> dict[str, Order]:
+def by_id(ledger: Iterable[Row]) -> dict[str, Order]:
     by_order: dict[str, list[Row]] = defaultdict(list)
-    for entry in facts.polar.ledger:
+    for entry in ledger:
         by_order[entry["order_id"]].append(entry)
     return {key: Order(key, str(found[0]["metadata"].get("booking_id", "")), found) for key, found in by_order.items()}
-
-
-def left_to_a_person(facts: Facts) -> set[str]:
-    """Orders that staff are told of: money that fits nothing, and money that the provider would not give back."""
-    doubted = {row["polar_order_id"] for row in facts.table("payments", "quarantined_orders") if not row["settled_at"]}
-    failed = {
-        row["polar_order_id"]
-        for row in facts.table("payments", "refunds")
-        if row["state"] == "failed" and row["failure"]
-    }
-    return doubted | failed

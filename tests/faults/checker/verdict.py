@@ -34,6 +34,16 @@ class Finding:
         return not self.violations
 
     @property
+    def shown(self) -> list[Violation]:
+        """The first ones, of each kind some: a thousand of one kind hide nothing else."""
+        seen: Counter[str] = Counter()
+        ranked = []
+        for each in self.violations:
+            seen[each["what"]] += 1
+            ranked.append((seen[each["what"]], each))
+        return [each for _, each in sorted(ranked, key=lambda one: one[0])[:VIOLATIONS_SHOWN]]
+
+    @property
     def kinds(self) -> Counter[str]:
         return Counter(str(each["what"]) for each in self.violations)
 
@@ -57,7 +67,7 @@ class Verdict:
                 "clean": finding.clean,
                 "checked": finding.checked,
                 "kinds": dict(finding.kinds),
-                "violations": list(finding.violations[:VIOLATIONS_SHOWN]),
+                "violations": finding.shown,
             }
             for name, finding in self.findings.items()
         }

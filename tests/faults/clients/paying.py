@@ -13,7 +13,7 @@ from tests.faults.clients.scene import Scene, Slot
 
 LOOK_SECONDS = (0.1, 1.0)
 """Between the first two looks, and between the last."""
-PAGE_PATIENCE_SECONDS = 20.0
+PAGE_PATIENCE_SECONDS = 50.0
 CONFIRMATION_PATIENCE_SECONDS = 8.0
 """Who has paid closes the page soon; the booking does not depend on that."""
 CONFLICT = 409

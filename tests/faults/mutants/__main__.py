@@ -17,8 +17,7 @@ def main() -> None:
         sys.exit(__doc__)
     program, name = sys.argv[1], os.environ.get(VARIABLE)
     if name:
-        for spoil in MUTANTS[name].spoils(program.removeprefix("services.")):
-            spoil()
+        MUTANTS[name].spoil(program.removeprefix("services."))
     sys.argv = sys.argv[1:]
     runpy.run_module(program, run_name="__main__", alter_sys=True)
 

@@ -2,129 +2,149 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-from tests.faults.mutants.defects import booking, chassis, notifications, payments
+from importlib import import_module
 
 VARIABLE = "COURTSIDE_MUTANT"
 
-Spoil = Callable[[], None]
-"""Puts the defect into the process that calls it, before the service's program begins."""
 ALL = ("booking", "payments", "notifications")
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """`scene` is the shortest play in which the defect can show; the product without it must be clean in the same one."""
+    """`scene` is the shortest play in which the defect can show; the product without it must be clean in the same one.
+
+    `by_service` names the function of `defects/` that breaks it. By name, so that a process imports none but its own.
+    """
 
     name: str
     defect: str
-    by_service: Mapping[str, Spoil]
+    by_service: Mapping[str, str]
     scene: str = "a day at the club"
 
-    def spoils(self, service: str) -> Iterator[Spoil]:
+    def spoil(self, service: str) -> None:
+        """In the process that calls, before the service's program begins."""
         if service in self.by_service:
-            yield self.by_service[service]
+            module, _, name = self.by_service[service].partition(".")
+            getattr(import_module(f"tests.faults.mutants.defects.{module}"), name)()
 
 
-def _in_all(spoil: Spoil) -> Mapping[str, Spoil]:
-    return dict.fromkeys(ALL, spoil)
+def _in_all(defect: str) -> Mapping[str, str]:
+    return dict.fromkeys(ALL, defect)
 
 
-def _in_booking(spoil: Spoil) -> Mapping[str, Spoil]:
-    return {"booking": spoil}
+def _in_booking(defect: str) -> Mapping[str, str]:
+    return {"booking": defect}
 
 
-def _in_payments(spoil: Spoil) -> Mapping[str, Spoil]:
-    return {"payments": spoil}
+def _in_payments(defect: str) -> Mapping[str, str]:
+    return {"payments": defect}
 
 
-def _in_notifications(spoil: Spoil) -> Mapping[str, Spoil]:
-    return {"notifications": spoil}
+def _in_notifications(defect: str) -> Mapping[str, str]:
+    return {"notifications": defect}
 
 
 _LIST = (
     Mutant(
-        "overlap-allowed", "The constraint that keeps two bookings apart is gone", _in_booking(booking.allow_overlaps)
+        "overlap-allowed", "The constraint that keeps two bookings apart is gone", _in_booking("booking.allow_overlaps")
     ),
     Mutant(
         "third-active-booking",
         "A player gets one seat more than the club allows",
-        _in_booking(booking.give_a_third_seat),
+        _in_booking("booking.give_a_third_seat"),
     ),
     Mutant(
-        "answer-before-the-commit", "A hold is answered and never written", _in_booking(booking.answer_without_writing)
+        "answer-before-the-commit",
+        "A hold is answered and never written",
+        _in_booking("booking.answer_without_writing"),
     ),
     Mutant(
-        "drop-an-outbox-row", "The relay deletes one row in seven without sending it", _in_all(chassis.drop_outbox_rows)
+        "drop-an-outbox-row",
+        "The relay deletes one row in seven without sending it",
+        _in_all("chassis.drop_outbox_rows"),
     ),
     Mutant(
         "double-a-mail",
         "One mail in three is sent again under another key",
-        _in_notifications(notifications.double_mails),
+        _in_notifications("notifications.double_mails"),
     ),
     Mutant(
         "confirm-without-pay",
         "A booking is confirmed as soon as its payment page is open",
-        _in_booking(booking.confirm_unpaid),
+        _in_booking("booking.confirm_unpaid"),
     ),
     Mutant(
         "wrong-amount-accepted",
         "Any amount pays for any booking",
-        {"payments": payments.accept_any_amount, "booking": booking.accept_any_amount},
+        {"payments": "payments.accept_any_amount", "booking": "booking.accept_any_amount"},
     ),
-    Mutant("forget-the-late-refund", "Money that came too late is kept", _in_payments(payments.forget_late_refunds)),
-    Mutant("refund-twice", "The provider is asked for each refund twice", _in_payments(payments.ask_twice_for_refunds)),
-    Mutant("cancel-inside-24-h", "A player may cancel until the game begins", _in_booking(booking.cancel_at_any_time)),
+    Mutant("forget-the-late-refund", "Money that came too late is kept", _in_payments("payments.forget_late_refunds")),
+    Mutant(
+        "refund-twice", "The provider is asked for each refund twice", _in_payments("payments.ask_twice_for_refunds")
+    ),
+    Mutant(
+        "cancel-inside-24-h", "A player may cancel until the game begins", _in_booking("booking.cancel_at_any_time")
+    ),
     Mutant(
         "stale-projection",
         "Notifications keeps the first version of a booking",
-        _in_notifications(notifications.keep_the_first),
+        _in_notifications("notifications.keep_the_first"),
     ),
-    Mutant("skip-an-inbox-insert", "One event in five is handled without a mark", _in_all(chassis.skip_inbox_inserts)),
-    Mutant("dead-letter-dropped", "What cannot be handled is passed over silently", _in_all(chassis.drop_dead_letters)),
-    Mutant("an-idempotency-key-forgotten", "A repeated request is a new one", _in_booking(booking.forget_keys)),
+    Mutant(
+        "skip-an-inbox-insert", "One event in five is handled without a mark", _in_all("chassis.skip_inbox_inserts")
+    ),
+    Mutant(
+        "dead-letter-dropped", "What cannot be handled is passed over silently", _in_all("chassis.drop_dead_letters")
+    ),
+    Mutant("an-idempotency-key-forgotten", "A repeated request is a new one", _in_booking("booking.forget_keys")),
     Mutant(
         "commit-the-offset-first",
         "The offset is committed before the batch is handled, and the process dies in between",
-        _in_payments(chassis.commit_first),
+        _in_payments("chassis.commit_first"),
         "a death in the middle",
     ),
     Mutant(
-        "swap-versions", "The relay sends a booking's second event before its first", _in_booking(chassis.swap_versions)
+        "swap-versions",
+        "The relay sends a booking's second event before its first",
+        _in_booking("chassis.swap_versions"),
     ),
     Mutant(
-        "500-in-place-of-409", "A taken slot is answered as an error of ours", _in_booking(booking.fail_on_taken_slots)
+        "500-in-place-of-409",
+        "A taken slot is answered as an error of ours",
+        _in_booking("booking.fail_on_taken_slots"),
     ),
     Mutant(
         "mail-left-in-the-queue",
         "A mail's record is claimed, and the mail not sent",
-        _in_notifications(notifications.send_none),
+        _in_notifications("notifications.send_none"),
     ),
-    Mutant("a-hold-that-never-expires", "A hold that is over keeps its court", _in_booking(booking.let_holds_live)),
+    Mutant("a-hold-that-never-expires", "A hold that is over keeps its court", _in_booking("booking.let_holds_live")),
     Mutant(
         "retry-before-due",
         "Retry topics are read without waiting",
-        _in_notifications(chassis.retry_at_once),
+        _in_notifications("chassis.retry_at_once"),
         "mails held up",
     ),
     Mutant(
         "mail-after-cancel",
         "Mails that later news has overtaken are sent all the same",
-        _in_notifications(notifications.send_old_news),
+        _in_notifications("notifications.send_old_news"),
         "mails held up",
     ),
     Mutant(
-        "other-users-booking-readable", "Whoever knows its id may read a booking", _in_booking(booking.show_to_everyone)
+        "other-users-booking-readable",
+        "Whoever knows its id may read a booking",
+        _in_booking("booking.show_to_everyone"),
     ),
     Mutant(
         "forged-webhook-accepted",
         "The provider's signature is not looked at",
-        _in_payments(payments.believe_every_webhook),
+        _in_payments("payments.believe_every_webhook"),
     ),
-    Mutant("another-price", "A hold costs a euro more than the list says", _in_booking(booking.overcharge)),
-    Mutant("pii-in-an-event", "The player's address is in the booking's events", _in_booking(booking.tell_addresses)),
+    Mutant("another-price", "A hold costs a euro more than the list says", _in_booking("booking.overcharge")),
+    Mutant("pii-in-an-event", "The player's address is in the booking's events", _in_booking("booking.tell_addresses")),
 )
 
 MUTANTS: Mapping[str, Mutant] = {mutant.name: mutant for mutant in _LIST}

@@ -65,7 +65,7 @@ class Player:
         answer = await self._post("reschedule", path, body, secrets.token_hex(8), {"booking_id": booking_id, **body})
         return answer is not None and answer.status_code == 200
 
-    async def checkout(self, booking_id: str) -> str:
+    async def checkout(self, booking_id: str, patience_seconds: float = PATIENCE_SECONDS) -> str:
         """The payment page, once it is there. Raises `NothingCame`."""
 
         async def look() -> str | None:
@@ -79,7 +79,7 @@ class Player:
                 raise NothingCame("the hold is over")
             return answer.headers["location"] if answer is not None and answer.status_code == 303 else None
 
-        page: str = await until("a payment page", look)
+        page: str = await until("a payment page", look, patience_seconds)
         return page
 
     async def pay(self, page: str) -> None:

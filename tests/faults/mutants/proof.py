@@ -10,7 +10,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,8 @@ from tests.faults.mutants.scenes import PLAIN, SCENES, Told
 from tests.faults.mutants.stage import Stage, Theatre
 
 PAGE = ROOT / "docs" / "mutants.md"
+STAGES = 2
+"""Theatres at once, each with a PostgreSQL, a Kafka, two providers and three services."""
 
 
 @dataclass(frozen=True)
@@ -60,16 +62,26 @@ async def judged(stage: Stage, told: Told) -> Verdict:
 
 
 async def prove(names: Sequence[str]) -> list[Played]:
+    """On a few stages at once: most of a play is waiting. In the order of the catalogue."""
     mutants = [MUTANTS[name] for name in names] if names else list(MUTANTS.values())
-    played = []
+    plays = list(enumerate(_plays(mutants)))
+    played: dict[int, Played] = {}
     with tempfile.TemporaryDirectory(prefix="courtside-mutants-") as folder:
-        async with Theatre.open() as theatre:
-            for number, (scene, mutant) in enumerate(_plays(mutants)):
-                played.append(await play(theatre, mutant, Path(folder) / str(number), scene))
-                print(played[-1].line(), flush=True)  # noqa: T201
-                if not played[-1].as_expected:
-                    _keep(Path(folder) / str(number), played[-1])
-    return played
+        left = iter(plays)
+        await asyncio.gather(*(_play_on(Path(folder), left, played) for _ in range(min(STAGES, len(plays)))))
+    return [played[number] for number in sorted(played)]
+
+
+async def _play_on(
+    folder: Path, plays: Iterator[tuple[int, tuple[str, str | None]]], played: dict[int, Played]
+) -> None:
+    """One theatre takes the next play that nobody has, until there is none."""
+    async with Theatre.open() as theatre:
+        for number, (scene, mutant) in plays:
+            one = played[number] = await play(theatre, mutant, folder / str(number), scene)
+            print(one.line(), flush=True)  # noqa: T201
+            if not one.as_expected:
+                _show(folder / str(number), one)
 
 
 def _plays(mutants: Sequence[Mutant]) -> list[tuple[str, str | None]]:
@@ -77,7 +89,7 @@ def _plays(mutants: Sequence[Mutant]) -> list[tuple[str, str | None]]:
     return [*((scene, None) for scene in scenes), *((mutant.scene, mutant.name) for mutant in mutants)]
 
 
-def _keep(folder: Path, played: Played) -> None:
+def _show(folder: Path, played: Played) -> None:
     """What was not as expected is shown in full."""
     print(played.verdict.table(), flush=True)  # noqa: T201
     told = json.loads((folder / "verdict.json").read_text())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import secrets
 import sys
@@ -115,8 +116,13 @@ class Stage:
         await self.stack.processes.until_ready(part)
 
     async def dies(self, service: str, point: str) -> None:
-        """Started, it kills itself at this point. Raises `TimeoutError` when it never comes there."""
+        """Started, it kills itself at this point, or is stopped when it never comes there."""
         self._begin(service, COURTSIDE_CRASH_AT=point)
+        with contextlib.suppress(TimeoutError):
+            await self._until_dead(service)
+        await self.stack.stop(service)
+
+    async def _until_dead(self, service: str) -> None:
         async with asyncio.timeout(REST_SECONDS):
             while self.stack.processes.running(service):  # noqa: ASYNC110 - it is another process
                 await asyncio.sleep(0.1)

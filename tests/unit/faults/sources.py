@@ -161,7 +161,7 @@ class Sources:
             "provider_id": f"at resend {email_id}",
             "was_written": True,
         }
-        mail |= {"created_at": self.now, "sent_at": self.now, "useless_after": None}
+        mail |= {"created_at": self.now, "sent_at": self.now, "useless_after": None, "first_tried_at": None}
         self.tables["notifications"]["emails"].append(mail)
         told = {"booking_id": row["id"], "email_id": email_id, "kind": kind}
         self.tell("notification.events", "notification.queued.v1", row["id"], told)

@@ -12,6 +12,7 @@ import pytest
 from tests.faults.checker.checking import judge
 from tests.faults.checker.history import Fault, Sample
 from tests.faults.checker.invariants import INVARIANTS
+from tests.faults.checker.verdict import Finding
 from tests.unit.faults import (  # each lists what it breaks
     broken_bookings,
     broken_calls,
@@ -131,3 +132,17 @@ def test_nothing_that_can_be_found_is_left_without_a_test() -> None:
     broken = (broken_bookings, broken_calls, broken_events, broken_money_and_mails)
     assert {spoil.__module__ for _, _, spoil in SPOILS} == {module.__name__ for module in broken}
     assert {invariant for invariant, _, _ in SPOILS} == set(INVARIANTS)
+
+
+def test_a_thousand_of_one_kind_hide_no_other_kind() -> None:
+    finding = Finding.of(1, [{"what": "lost mail"}] * 1000 + [{"what": "old news"}])
+    assert {each["what"] for each in finding.shown} == {"lost mail", "old news"}
+
+
+def test_what_is_redriven_later_makes_no_earlier_try_early() -> None:
+    club = a_good_day()
+    event_id = club.record("payment.succeeded.v1").id
+    club.append("booking.dlt", "key", b"{}", ce_id=event_id, ce_type="x", x__attempt="1")
+    club.now += timedelta(minutes=10)
+    club.append("booking.retry.5s", "key", b"{}", ce_id=event_id, ce_type="x", x__attempt="0")
+    assert judge(club.facts()).findings["I14"].clean

@@ -22,7 +22,7 @@ NEWS = {
 }
 OF_MONEY = {"payment.refunded.v1": "refund-done", "payment.refund_failed.v1": "refund-failed"}
 MAY_BE_OUT = ("unknown", "failed", "suppressed")
-"""The outcome is not known, or the provider took the mail and did not send it."""
+"""The outcome is not known, or the provider took the mail and did not send it. Neither is that of a try whose answer was lost."""
 TURN_SECONDS = 6.0
 """From the decision that a mail may go out until the call begins at the latest."""
 
@@ -100,7 +100,7 @@ def _wrong(row: Row, *, is_out: bool, news: int) -> str | None:
     state = row["state"]
     if state in TAKEN:
         return None if is_out else "lost mail"
-    if is_out and state not in MAY_BE_OUT:
+    if is_out and state not in MAY_BE_OUT and row["first_tried_at"] is None:
         return "mail that was not to go out"
     if state == "superseded" and row["version"] >= news:
         return "last news was not sent"

@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from tests.faults.checker.facts import Facts
-from tests.faults.checker.orders import Order, left_to_a_person, orders
+from tests.faults.checker.orders import Order
 from tests.faults.checker.verdict import Finding, Violation, violation
 
 
 def examine(facts: Facts) -> Finding:
-    found = orders(facts)
+    found = facts.orders
     return Finding.of(
         len(found) + len(facts.events),
         [*_charged_twice(facts, found), *_other_price(facts, found), *_unpaid(facts, found)],
@@ -19,10 +19,9 @@ def examine(facts: Facts) -> Finding:
 
 
 def _charged_twice(facts: Facts, found: dict[str, Order]) -> Iterator[Violation]:
-    seen_to = left_to_a_person(facts)
     by_booking: dict[str, list[Order]] = defaultdict(list)
     for order in found.values():
-        if order.balance_minor > 0 and order.id not in seen_to:
+        if order.balance_minor > 0 and order.id not in facts.left_to_a_person:
             by_booking[order.booking_id].append(order)
     for booking_id, theirs in by_booking.items():
         if len(theirs) > 1:
@@ -53,8 +52,9 @@ def _unpaid(facts: Facts, found: dict[str, Order]) -> Iterator[Violation]:
         for record in facts.on("payment.events")
         if record.type == "payment.succeeded.v1"
     }
+    backed = paid & told
     for booking_id, versions in facts.events.items():
         for record in versions.values():
             price = (booking_id, record.body.get("price_minor"), record.body.get("currency"))
-            if record.type == "booking.confirmed.v1" and record.body.get("price_minor") and price not in paid & told:
+            if record.type == "booking.confirmed.v1" and record.body.get("price_minor") and price not in backed:
                 yield violation("confirmed without payment", booking_id=booking_id, version=record.version)

@@ -6,22 +6,22 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tests.faults.checker.facts import Facts, Row
-from tests.faults.checker.orders import Order, left_to_a_person, orders
+from tests.faults.checker.orders import Order
 from tests.faults.checker.verdict import Finding, Violation, violation
 
 STANDING = ("confirmed", "completed")
 
 
 def examine(facts: Facts) -> Finding:
-    found = orders(facts)
+    found, refunds = facts.orders, _by_order(facts.table("payments", "refunds"))
     return Finding.of(
         len(found),
         [
-            *(each for order in found.values() for each in _of_order(facts, order)),
+            *(each for order in found.values() for each in _of_order(facts, order, refunds[order.id])),
             *_unknown_orders(facts, found),
             *_refunds_in_the_books(facts),
             *_asked_twice(facts),
@@ -29,32 +29,38 @@ def examine(facts: Facts) -> Finding:
     )
 
 
-def _of_order(facts: Facts, order: Order) -> Iterator[Violation]:
+def _of_order(facts: Facts, order: Order, refunds: Sequence[Row]) -> Iterator[Violation]:
     where = {"order_id": order.id, "booking_id": order.booking_id, "balance_minor": order.balance_minor}
     booking = facts.bookings.get(order.booking_id)
     if order.balance_minor < 0:
         yield violation("refund above the payment", **where)
     elif booking and booking["status"] in STANDING and booking["order_id"] == order.id:
-        owed = booking["price_minor"] - _given_minor(facts, order)
+        owed = booking["price_minor"] - _given_minor(refunds)
         if order.balance_minor != owed:
             yield violation("other sum than the booking's", owed_minor=owed, **where)
-    elif order.balance_minor and not _is_seen_to(facts, order):
+    elif order.balance_minor and not _is_seen_to(facts, order, refunds):
         yield violation("payment kept for no booking", status=booking and booking["status"], **where)
 
 
-def _given_minor(facts: Facts, order: Order) -> int:
+def _by_order(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[row["polar_order_id"]].append(row)
+    return found
+
+
+def _given_minor(refunds: Sequence[Row]) -> int:
     """By staff, or by the provider on its own: the booking stands all the same, as long as some of its price is there."""
-    rows = [row for row in facts.table("payments", "refunds") if row["polar_order_id"] == order.id]
-    return sum(row["refunded_minor"] or 0 for row in rows if row["state"] == "succeeded" and row["origin"] != "booking")
+    given = (row for row in refunds if row["state"] == "succeeded" and row["origin"] != "booking")
+    return sum(row["refunded_minor"] or 0 for row in given)
 
 
-def _is_seen_to(facts: Facts, order: Order) -> bool:
+def _is_seen_to(facts: Facts, order: Order, refunds: Sequence[Row]) -> bool:
     """A person was told, or the provider itself still has the refund under way."""
-    pending = [row for row in facts.table("payments", "refunds") if row["state"] == "pending"]
-    under_way = any(row["polar_order_id"] == order.id for row in pending) and facts.polar.pending_refunds >= len(
-        pending
-    )
-    return under_way or order.id in left_to_a_person(facts)
+    if order.id in facts.left_to_a_person:
+        return True
+    pending = sum(row["state"] == "pending" for row in facts.table("payments", "refunds"))
+    return any(row["state"] == "pending" for row in refunds) and facts.polar.pending_refunds >= pending
 
 
 def _unknown_orders(facts: Facts, found: Mapping[str, Order]) -> Iterator[Violation]:

@@ -114,10 +114,9 @@ def _copies_of_bookings(facts: Facts) -> Iterator[Violation]:
 
 
 def _copies_of_profiles(facts: Facts) -> Iterator[Violation]:
-    last = {record.key_text: record for record in facts.on("user.profiles")}
     for service, table in (("payments", "profiles"), ("notifications", "recipients")):
         copies = {row["user_id"]: row for row in facts.table(service, table)}
-        for user_id, record in last.items():
+        for user_id, record in facts.profiles.items():
             copy = copies.get(user_id)
             names = ("email", "name", "locale")
             want = [None, None, None] if record.value is None else [record.body.get(name) for name in names]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from tests.faults.checker.claims import WAITED, Claim, claims
@@ -21,12 +21,14 @@ TAKEN = "slot-already-taken"
 
 
 def examine(facts: Facts) -> Finding:
-    told = claims(facts.events)
+    told: dict[str, list[Claim]] = defaultdict(list)
+    for claim in claims(facts.events):
+        told[claim.court_id].append(claim)
     refused = [call for call in facts.history if call.op == "hold" and call.is_refused and call.problem == TAKEN]
-    ladders = _ladders(facts)
+    ladders, blocked = _ladders(facts), _blocked_courts(facts)
     return Finding.of(
         len(ladders) + len(refused),
-        [*_early(facts, ladders), *(each for call in refused for each in _in_the_way(facts, call, told))],
+        [*_early(facts, ladders), *(each for call in refused for each in _in_the_way(call, told, blocked))],
     )
 
 
@@ -63,20 +65,26 @@ def _due(facts: Facts, record: Record) -> datetime:
     return record.at + timedelta(seconds=delay)
 
 
-def _in_the_way(facts: Facts, call: Call, told: Sequence[Claim]) -> Iterator[Violation]:
+def _in_the_way(call: Call, told: Mapping[str, Sequence[Claim]], blocked: set[str]) -> Iterator[Violation]:
     span = _span(call)
     if span is None:
         return
     court_id, starts_at, ends_at = span
-    standing = [claim for claim in told if claim.meets(court_id, starts_at, ends_at) and _lived(claim, call)]
-    blocked = any(
-        row["court_id"] == court_id and row["starts_at"] < ends_at and starts_at < row["ends_at"]
-        for row in facts.table("booking", "blocked_slots")
-    ) or any(record.type.startswith("slot.") and record.key_text == court_id for record in facts.on("court.events"))
-    if not standing and not blocked:
+    standing = [
+        claim for claim in told.get(court_id, ()) if claim.meets(court_id, starts_at, ends_at) and _lived(claim, call)
+    ]
+    if court_id in blocked:
+        return
+    if not standing:
         yield violation("refused though nobody has it", **call.shown)
-    elif standing and not blocked and all(_is_over(claim, call) for claim in standing):
+    elif all(_is_over(claim, call) for claim in standing):
         yield violation("hold that outlived its end", booking_id=standing[0].booking_id, **call.shown)
+
+
+def _blocked_courts(facts: Facts) -> set[str]:
+    """At any time of the run: which block stood when is not followed."""
+    told = {record.key_text for record in facts.on("court.events")}
+    return told | {row["court_id"] for row in facts.table("booking", "blocked_slots")}
 
 
 def _span(call: Call) -> tuple[str, datetime, datetime] | None:

@@ -4,140 +4,91 @@ its prices, and of these what nobody has.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
-from zoneinfo import ZoneInfo
 
+from tests.faults.checker.doors import Doors
 from tests.faults.checker.facts import Facts, Row
 from tests.faults.checker.verdict import Finding, Violation, violation
-from tests.faults.checker.wall_clock import slots
-
-Grid = Mapping[tuple[datetime, datetime], int]
-"""Slots in UTC with their price for a player, in minor units."""
 
 
 def examine(facts: Facts) -> Finding:
-    bookings = [row for row in facts.bookings.values() if row["court_id"] in _courts(facts)]
-    answers = [(answer, None) for answer in facts.availability]
-    seen = [
-        call for call in facts.history if call.op == "availability" and call.is_ok and isinstance(call.answer, dict)
-    ]
-    shown = [(call.answer, call.arguments) for call in seen if "days" in call.answer]
+    doors, taken = Doors(facts), _by_court(facts.table("booking", "court_occupancy"))
+    bookings = [row for row in facts.bookings.values() if row["court_id"] in doors.courts]
+    seen = [call.answer for call in facts.history if call.op == "availability" and call.is_ok]
+    seen = [answer for answer in seen if isinstance(answer, dict) and "days" in answer]
+    held = {row["id"] for row in bookings if row["status"] == "held"}
     return Finding.of(
-        len(bookings) + len(answers) + len(shown),
+        len(bookings) + len(facts.availability) + len(seen),
         [
-            *(each for row in bookings for each in _off_the_grid(facts, row)),
-            *(each for answer, _ in answers for each in _of_answer(facts, answer, whole=True)),
-            *(each for answer, _ in shown for each in _of_answer(facts, answer, whole=False)),
+            *_off_the_grid(facts, doors, bookings),
+            *(each for answer in [*facts.availability, *seen] for each in _not_on_the_door(doors, answer)),
+            *(each for answer in facts.availability for each in _at_rest(doors, answer, taken, held)),
         ],
     )
 
 
-def _courts(facts: Facts) -> dict[str, Row]:
-    return {row["id"]: row for row in facts.table("booking", "courts")}
-
-
-def _venue(facts: Facts, venue_id: str) -> Row:
-    return next(row for row in facts.table("booking", "venues") if row["id"] == venue_id)
-
-
-def grid(facts: Facts, court: Row, day: date) -> Grid:
-    """Slots that start in the opening hours of a local day and have a price."""
-    zone = _venue(facts, court["venue_id"])["time_zone"]
-    found = {}
-    for opens, closes in _hours(facts, court["venue_id"], day):
-        if opens is None:
-            continue
-        for starts_at, ends_at in slots(day, opens, closes, court["slot_minutes"], zone):
-            price = _price(facts, court, starts_at.astimezone(ZoneInfo(zone)))
-            if price is not None:
-                found[starts_at, ends_at] = price
+def _by_court(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[row["court_id"]].append(row)
     return found
 
 
-def _hours(facts: Facts, venue_id: str, day: date) -> list[tuple[Any, Any]]:
-    exceptions = [
-        row
-        for row in facts.table("booking", "opening_exceptions")
-        if row["venue_id"] == venue_id and row["date"] == day
-    ]
-    usual = facts.table("booking", "opening_hours")
-    rows = exceptions or [row for row in usual if row["venue_id"] == venue_id and row["weekday"] == day.weekday()]
-    return [(row["opens"], row["closes"]) for row in rows]
-
-
-def _price(facts: Facts, court: Row, local: datetime) -> int | None:
-    fitting = [rule for rule in facts.table("booking", "price_rules") if _fits(rule, court, local)]
-    fitting.sort(key=lambda rule: (rule["priority"], rule["court_id"] is not None, rule["role"] is not None))
-    return fitting[-1]["price_minor"] if fitting else None
-
-
-def _fits(rule: Row, court: Row, local: datetime) -> bool:
-    ends = rule["ends"]
-    return (
-        rule["venue_id"] == court["venue_id"]
-        and rule["court_id"] in (None, court["id"])
-        and rule["role"] in (None, "player")
-        and local.weekday() in rule["weekdays"]
-        and rule["starts"] <= local.time()
-        and (ends.hour == ends.minute == 0 or local.time() < ends)
-        and (rule["valid_from"] or date.min) <= local.date() <= (rule["valid_until"] or date.max)
-    )
-
-
-def _off_the_grid(facts: Facts, row: Row) -> Iterator[Violation]:
+def _off_the_grid(facts: Facts, doors: Doors, bookings: Sequence[Row]) -> Iterator[Violation]:
     """A slot past midnight is of the day before. Staff may waive a price, and a move keeps the one that was paid."""
-    court = _courts(facts)[row["court_id"]]
-    day = row["starts_at"].astimezone(ZoneInfo(_venue(facts, court["venue_id"])["time_zone"])).date()
-    both = {**grid(facts, court, day - timedelta(days=1)), **grid(facts, court, day)}
-    span = (row["starts_at"], row["ends_at"])
-    if span not in both:
-        yield violation("booking off the grid", booking_id=row["id"], starts_at=row["starts_at"])
-    elif not _has_moved(facts, row) and row["price_minor"] not in (both[span], 0) and _is_a_player(facts, row):
-        yield violation("other price", booking_id=row["id"], price_minor=row["price_minor"], listed_minor=both[span])
+    privileged = {user["id"] for user in facts.table("booking", "users") if user["role"] != "player"}
+    for row in bookings:
+        court = doors.courts[row["court_id"]]
+        day = row["starts_at"].astimezone(doors.zone(court)).date()
+        both = {**doors.grid(court, day - timedelta(days=1)), **doors.grid(court, day)}
+        listed = both.get((row["starts_at"], row["ends_at"]))
+        if listed is None:
+            yield violation("booking off the grid", booking_id=row["id"], starts_at=row["starts_at"])
+        elif row["price_minor"] not in (listed, 0) and row["user_id"] not in privileged and not _has_moved(facts, row):
+            yield violation("other price", booking_id=row["id"], price_minor=row["price_minor"], listed_minor=listed)
 
 
 def _has_moved(facts: Facts, row: Row) -> bool:
     return any(record.type == "booking.rescheduled.v1" for record in facts.events.get(row["id"], {}).values())
 
 
-def _is_a_player(facts: Facts, row: Row) -> bool:
-    """Others may have prices of their own."""
-    return all(user["role"] == "player" for user in facts.table("booking", "users") if user["id"] == row["user_id"])
-
-
-def _of_answer(facts: Facts, answer: Row, *, whole: bool) -> Iterator[Violation]:
+def _court_days(doors: Doors, answer: Row) -> Iterator[tuple[Row, date, dict[tuple[datetime, datetime], Row]]]:
+    """The slots as they are shown; those that an exception took away are on no door."""
     for told in answer["days"]:
         for court in told["courts"]:
-            day = date.fromisoformat(told["date"])
-            yield from _of_court_day(facts, _courts(facts)[court["court_id"]], day, court["slots"], whole=whole)
+            slots = (slot for slot in court["slots"] if slot["reason"] != "closed")
+            shown = {_span(slot): slot for slot in slots}
+            yield doors.courts[court["court_id"]], date.fromisoformat(told["date"]), shown
 
 
-def _of_court_day(facts: Facts, court: Row, day: date, told: list[Row], *, whole: bool) -> Iterator[Violation]:
-    """`whole` answers list every slot of the grid, and were given when all was at rest: then what is free can be told too."""
-    where = {"court_id": court["id"], "day": day}
-    known = grid(facts, court, day)
-    shown = {(_utc(one["starts_at"]), _utc(one["ends_at"])): one for one in told if one["reason"] != "closed"}
-    for span, one in shown.items():
-        if known.get(span) != one["price"]["amount"]:
-            yield violation("slot that is not on the grid", starts_at=span[0], price=one["price"]["amount"], **where)
-    if whole and court["active"]:
-        for span in known.keys() - shown.keys():
+def _not_on_the_door(doors: Doors, answer: Row) -> Iterator[Violation]:
+    for court, day, shown in _court_days(doors, answer):
+        known = doors.grid(court, day)
+        for span, slot in shown.items():
+            if known.get(span) != slot["price"]["amount"]:
+                price = slot["price"]["amount"]
+                yield violation("slot that is not on the grid", court_id=court["id"], starts_at=span[0], price=price)
+
+
+def _at_rest(doors: Doors, answer: Row, taken: Mapping[str, Sequence[Row]], held: set[str]) -> Iterator[Violation]:
+    """Of an answer that lists every slot and was given when nothing moved any more. A hold may be over, and its slot be offered."""
+    for court, day, shown in _court_days(doors, answer):
+        if not court["active"]:
+            continue
+        where = {"court_id": court["id"], "day": day}
+        for span in doors.grid(court, day).keys() - shown.keys():
             yield violation("slot is missing", starts_at=span[0], **where)
-        yield from _free(facts, court, shown, where)
+        for span, slot in shown.items():
+            on_it = [
+                row for row in taken.get(court["id"], ()) if row["starts_at"] < span[1] and span[0] < row["ends_at"]
+            ]
+            if slot["reason"] is None and any(row["booking_id"] not in held for row in on_it):
+                yield violation("taken slot is offered", starts_at=span[0], **where)
+            if slot["reason"] in ("booked", "blocked") and not on_it:
+                yield violation("free slot is not offered", starts_at=span[0], **where)
 
 
-def _free(facts: Facts, court: Row, shown: Mapping[tuple[datetime, datetime], Row], where: Row) -> Iterator[Violation]:
-    taken = [row for row in facts.table("booking", "court_occupancy") if row["court_id"] == court["id"]]
-    overdue = {row["id"] for row in facts.bookings.values() if row["status"] == "held"}
-    for span, one in shown.items():
-        on_it = [row for row in taken if row["starts_at"] < span[1] and span[0] < row["ends_at"]]
-        if one["reason"] is None and any(row["booking_id"] not in overdue for row in on_it):
-            yield violation("taken slot is offered", starts_at=span[0], **where)
-        if one["reason"] in ("booked", "blocked") and not on_it:
-            yield violation("free slot is not offered", starts_at=span[0], **where)
-
-
-def _utc(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+def _span(slot: Row) -> tuple[datetime, datetime]:
+    return datetime.fromisoformat(slot["starts_at"]), datetime.fromisoformat(slot["ends_at"])

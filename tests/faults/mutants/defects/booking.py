@@ -12,6 +12,7 @@ import asyncpg
 from sqlalchemy import false, select
 
 from courtside_contracts.booking import BookingConfirmed, BookingEvent
+from courtside_contracts.envelope import Event
 from courtside_contracts.payment import PaymentCheckoutOpened
 from services.booking import app
 from services.booking.bookings import mutations, queries
@@ -21,7 +22,7 @@ from services.booking.bookings.outlook import Outlook
 from services.booking.bookings.tables import bookings
 from services.booking.users.mutations import KnownUsers
 from services.booking.venues.queries import Catalogue
-from services.chassis.consuming import Consumers
+from services.chassis.consuming import Consumers, InTransaction
 from services.chassis.database import Database
 from services.chassis.idempotency import IdempotencyKey
 from services.chassis.unit_of_work import UnitOfWork
@@ -79,7 +80,8 @@ def confirm_unpaid() -> None:
                 await show(work, event)
                 await _confirm(work, catalogue, event.booking_id)
 
-            mine = {**consumers.in_transaction, PaymentCheckoutOpened: show_and_confirm}
+            mine: dict[type[Event], InTransaction] = dict(consumers.in_transaction)
+            mine[PaymentCheckoutOpened] = show_and_confirm
             return dataclasses.replace(consumers, in_transaction=mine)
 
         return generous
