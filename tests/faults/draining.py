@@ -20,7 +20,7 @@ from tests.faults.nemesis.storm import Storm
 from tests.faults.stack.system import System
 
 LOOK_SECONDS = 0.5
-PATIENCE_SECONDS = 240.0
+PATIENCE_SECONDS = 480.0
 """For a busy machine; what is promised is judged by the checker."""
 STANDINS = ("polar", "resend")
 

@@ -39,7 +39,7 @@ class Limits:
     idle_seconds: float = 30.0
 
 
-BUSY = Limits(drain_seconds=200.0, idle_seconds=120.0)
+BUSY = Limits(drain_seconds=400.0, idle_seconds=180.0)
 """On a machine that has other things to do: then slowness says nothing about the product."""
 
 

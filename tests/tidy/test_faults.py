@@ -17,7 +17,7 @@ INVARIANTS = {f"I{number}" for number in range(1, 18)} | {"all"}
 
 
 @cache
-def tests_of(file: Path) -> frozenset[str]:
+def written_in(file: Path) -> frozenset[str]:
     """Those that are not left out."""
     functions = [
         node for node in ast.parse(file.read_text()).body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
@@ -36,7 +36,7 @@ def test_a_row_names_tests_that_there_are_or_says_why_it_has_none(row: Row) -> N
         file, _, name = proof.partition("::")
         path = ROOT / "tests" / file
         assert path.is_file(), f"row {row.number} names {file}"
-        assert name in tests_of(path), f"row {row.number}: {file} has no {name}"
+        assert name in written_in(path), f"row {row.number}: {file} has no {name}"
     assert set(row.invariants.split()) <= INVARIANTS
 
 
@@ -52,6 +52,6 @@ def test_no_test_of_these_files_is_left_out() -> None:
     named = {proof for row in ROWS for proof in row.proofs if proof.startswith("faults/")}
     files = {proof.partition("::")[0] for proof in named}
     tests = {
-        f"{file}::{name}" for file in files for name in tests_of(ROOT / "tests" / file) if name.startswith("test_")
+        f"{file}::{name}" for file in files for name in written_in(ROOT / "tests" / file) if name.startswith("test_")
     }
     assert tests <= named, sorted(tests - named)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -77,8 +77,15 @@ class Facts:
     def poison(self) -> list[Record]:
         return [record for record in self.all_records if self._is_poison(record)]
 
-    def on(self, topic: str) -> Iterator[Record]:
-        return (record for record in self.records if record.topic == topic)
+    def on(self, topic: str) -> Sequence[Record]:
+        return self._by_topic.get(topic, ())
+
+    @cached_property
+    def _by_topic(self) -> dict[str, list[Record]]:
+        found: dict[str, list[Record]] = {}
+        for record in self.records:
+            found.setdefault(record.topic, []).append(record)
+        return found
 
     @cached_property
     def events(self) -> dict[str, dict[int, Record]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -106,8 +106,15 @@ async def _written(storm: Storm, records: Sequence[Any]) -> int:
     return len(records)
 
 
-def _producing(storm: Storm) -> AIOKafkaProducer:
-    return AIOKafkaProducer(bootstrap_servers=storm.system.stack.bootstrap, enable_idempotence=True)
+@asynccontextmanager
+async def _producing(storm: Storm) -> AsyncIterator[AIOKafkaProducer]:
+    """aiokafka's own context leaves one behind that did not start."""
+    producer = AIOKafkaProducer(bootstrap_servers=storm.system.stack.bootstrap, enable_idempotence=True)
+    try:
+        await producer.start()
+        yield producer
+    finally:
+        await producer.stop()
 
 
 async def _set_back(storm: Storm, group: str) -> int:

@@ -9,8 +9,10 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
+from deploy.local.errors import Trouble
 from deploy.local.ports import ready
 from deploy.local.processes import Part, Processes
 
@@ -50,7 +52,8 @@ class Kept:
         """Until it is cancelled."""
         while True:
             if self.wanted and self.pid is None:
-                self.start()
+                with suppress(Trouble):  # its port is not free yet: the next look tries again
+                    self.start()
             await asyncio.sleep(LOOK_SECONDS)
             if self.starts and self.pid is None:
                 await asyncio.sleep(RESTART_SECONDS)

@@ -52,8 +52,9 @@ def _unpaid(facts: Facts, found: dict[str, Order]) -> Iterator[Violation]:
         for record in facts.on("payment.events")
         if record.type == "payment.succeeded.v1"
     }
+    backed = paid & told
     for booking_id, versions in facts.events.items():
         for record in versions.values():
             price = (booking_id, record.body.get("price_minor"), record.body.get("currency"))
-            if record.type == "booking.confirmed.v1" and record.body.get("price_minor") and price not in paid & told:
+            if record.type == "booking.confirmed.v1" and record.body.get("price_minor") and price not in backed:
                 yield violation("confirmed without payment", booking_id=booking_id, version=record.version)

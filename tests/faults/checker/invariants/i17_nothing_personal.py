@@ -35,12 +35,12 @@ def examine(facts: Facts) -> Finding:
 
 
 def _of_record(facts: Facts, record: Record) -> Iterator[Violation]:
-    canaries = facts.run.canaries
     where = {"topic": record.topic, "offset": record.offset, "type": record.type}
-    for name, value in record.headers:
-        if is_loud(f"{name}: {(value or b'').decode(errors='replace')}", canaries):
-            yield violation("personal data in a header", header=name, **where)
-    if record.type not in PERSONAL_TYPES and is_loud((record.value or b"").decode(errors="replace"), canaries):
+    headers = b"\n".join(name.encode() + b": " + (value or b"") for name, value in record.headers)
+    if is_loud(headers.decode(errors="replace"), facts.run.canaries):
+        yield violation("personal data in a header", **where)
+    value = (record.value or b"").decode(errors="replace")
+    if record.type not in PERSONAL_TYPES and is_loud(value, facts.run.canaries):
         yield violation("personal data in a record", **where)
 
 
