@@ -7,7 +7,7 @@ import contextlib
 import json
 import secrets
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -37,6 +37,8 @@ SETTINGS = {
         "NOTIFICATIONS_RESEND_CALL_SECONDS": str(CALL_SECONDS),
     },
 }
+READY_SECONDS = 150.0
+"""Two stages beside each other, on a machine that has other work."""
 REST_SECONDS = 60.0
 """How long a play may take to come to rest. A defect may keep it from that for ever."""
 
@@ -74,7 +76,7 @@ class Theatre:
         _forget_logs(self.stack.installation.paths.logs)
         stage = Stage(self.stack, self.client, mutant, folder, databases, prefix, History(folder / "history.jsonl"))
         try:
-            await asyncio.gather(*(stage.start(service) for service in SERVICES))
+            await _all_or_none(*(stage.start(service) for service in SERVICES))
             yield stage
         finally:
             await asyncio.gather(*(self.stack.stop(service) for service in SERVICES))
@@ -133,7 +135,7 @@ class Stage:
         told = {f"{service.upper()}_{name}": value for name, value in own.items()} | SETTINGS[service] | changes
         environment = self.stack.environment(service, **told) | ({VARIABLE: self.mutant} if self.mutant else {})
         command = (sys.executable, "-m", "tests.faults.mutants", f"services.{service}", "all")
-        part = Part(service, command, environment, f"{self.url(service)}/readyz")
+        part = Part(service, command, environment, f"{self.url(service)}/readyz", ready_seconds=READY_SECONDS)
         self.stack.processes.start(part)
         return part
 
@@ -186,6 +188,13 @@ class Stage:
             "logs": str(self.stack.installation.paths.logs),
         }
         (self.folder / "run.json").write_text(json.dumps(run | told, indent=1))
+
+
+async def _all_or_none(*starts: Awaitable[None]) -> None:
+    """Waits for all of them before it raises: one that still starts could not be stopped."""
+    for outcome in await asyncio.gather(*starts, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
 
 
 async def _add_short_holds(stack: TestStack) -> None:
