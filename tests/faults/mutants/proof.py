@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,8 +23,10 @@ from tests.faults.checker import Verdict, check
 from tests.faults.checker.errors import CouldNotCheck
 from tests.faults.mutants.catalogue import MUTANTS, Mutant
 from tests.faults.mutants.reporting import told, write
-from tests.faults.mutants.scenes import PLAIN, SCENES, Told
-from tests.faults.mutants.stage import Stage, Theatre
+from tests.faults.mutants.scenes import PLAIN, SCENES
+from tests.faults.mutants.stage import Stage
+from tests.faults.mutants.stories import Told
+from tests.faults.mutants.theatre import Theatre
 
 STAGES = 2
 """Theatres at once, each with a PostgreSQL, a Kafka, two providers and three services."""
@@ -86,7 +89,8 @@ async def _play_on(
     folder: Path, plays: Iterator[tuple[int, tuple[str, str | None]]], played: dict[int, Played]
 ) -> None:
     """One theatre takes the next play that nobody has, until there is none."""
-    async with Theatre.open() as theatre:
+    async with AsyncExitStack() as stack:
+        theatre = await _opened(stack)
         for number, (scene, mutant) in plays:
             one = played[number] = await _patiently(theatre, mutant, folder / str(number), scene)
             print(one.line(), flush=True)  # noqa: T201
@@ -94,6 +98,15 @@ async def _play_on(
                 write({one.mutant: told(one.verdict)})
             if not one.as_expected:
                 _show(one)
+
+
+async def _opened(stack: AsyncExitStack) -> Theatre:
+    for _ in range(TRIES):
+        try:
+            return await stack.enter_async_context(Theatre.open())
+        except PartFailed as error:
+            print(f"again: {error}", flush=True)  # noqa: T201
+    raise CouldNotPlay(f"the servers did not start in {TRIES} tries")
 
 
 async def _patiently(theatre: Theatre, mutant: str | None, folder: Path, scene: str) -> Played:
