@@ -55,7 +55,7 @@ AGE = Histogram(
 ATTEMPTS = Histogram(
     "courtside_event_attempts", "Which try it was that succeeded", ["topic"], buckets=(1, 2, 3, 4, 5, 8, 16, 30)
 )
-_handled, _age, _attempts = (cache(metric.labels) for metric in (HANDLED, AGE, ATTEMPTS))
+_handled, _age, _attempts = cache(HANDLED.labels), cache(AGE.labels), cache(ATTEMPTS.labels)
 """Of a topic and a type of ours: to look a series up costs more than to count in it."""
 OTHER = "other"
 """In the place of a type that is not ours: a sender may make up as many as it likes, and each would be a series for ever."""
