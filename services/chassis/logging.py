@@ -9,6 +9,8 @@ from typing import Any
 import orjson
 import structlog
 
+from services.chassis.telemetry import add_ids
+
 QUIET = {
     "aiokafka": logging.CRITICAL,  # thousands of errors in a broker's outage; health and the relay say it once
     "uvicorn.access": logging.WARNING,  # ours has the trace
@@ -23,7 +25,7 @@ TRACEBACKS = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 
 def configure(service: str, level: str) -> None:
     shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
+        add_ids,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.ExceptionRenderer(TRACEBACKS),

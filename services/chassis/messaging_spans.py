@@ -14,6 +14,7 @@ from typing import Any
 from opentelemetry import trace
 from opentelemetry.trace import Link, Span, SpanKind
 
+from courtside_contracts.envelope import Envelope
 from services.chassis import telemetry
 from services.chassis.retrying import attempt_of, first_headers
 from services.chassis.subscribing import Record
@@ -62,12 +63,13 @@ def receiving(records: Sequence[Record], group: str) -> Iterator[None]:
         yield
 
 
-def processing(record: Record, group: str, correlation_id: str | None) -> AbstractContextManager[str]:
-    """Around the handling of one record, in the batch that is being received."""
-    name, traceparent = f"process {record.topic}", _traceparent_of(record.headers)
+def processing(record: Record, group: str, told: Envelope | None) -> AbstractContextManager[str]:
+    """Around the handling of one record, in the batch that is being received. `told` is `None` when it cannot be read."""
+    traceparent = told.traceparent if told else _traceparent_of(record.headers)
+    correlation_id = told.correlation_id if told else None
     if not is_recording():
-        return tracing(traceparent, correlation_id, name)
-    batch = Link(trace.get_current_span().get_span_context())
+        return tracing(traceparent, correlation_id)
+    name, batch = f"process {record.topic}", Link(trace.get_current_span().get_span_context())
     return tracing(traceparent, correlation_id, name, SpanKind.CONSUMER, _about_record(record, group), [batch])
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import Any
 
 import structlog
@@ -54,6 +55,8 @@ AGE = Histogram(
 ATTEMPTS = Histogram(
     "courtside_event_attempts", "Which try it was that succeeded", ["topic"], buckets=(1, 2, 3, 4, 5, 8, 16, 30)
 )
+_handled, _age, _attempts = cache(HANDLED.labels), cache(AGE.labels), cache(ATTEMPTS.labels)
+"""Of a topic and a type of ours: to look a series up costs more than to count in it."""
 OTHER = "other"
 """In the place of a type that is not ours: a sender may make up as many as it likes, and each would be a series for ever."""
 
@@ -150,11 +153,11 @@ class Pipeline:
     def _count_handled(self, read: Received) -> None:
         _count(read, "handled")
         age = self._unit_of_work.clock.now() - read.envelope.time
-        AGE.labels(read.record.topic, read.envelope.type).observe(max(0.0, age.total_seconds()))
-        ATTEMPTS.labels(read.record.topic).observe(attempt_of(read.record) + 1)
+        _age(read.record.topic, read.envelope.type).observe(max(0.0, age.total_seconds()))
+        _attempts(read.record.topic).observe(attempt_of(read.record) + 1)
 
     def _processing(self, read: Received) -> AbstractContextManager[str]:
-        return processing(read.record, self._group, read.envelope.correlation_id)
+        return processing(read.record, self._group, read.envelope)
 
     async def _dispatch_soon(self, read: Received) -> None:
         for seconds in MOMENTS_SECONDS:
@@ -199,7 +202,7 @@ class Pipeline:
 
 
 def _count(read: Received, outcome: str) -> None:
-    HANDLED.labels(read.record.topic, read.envelope.type, outcome).inc()
+    _handled(read.record.topic, read.envelope.type, outcome).inc()
 
 
 async def _lanes(batch: Sequence[Received], handle_one: Callable[[Received], Awaitable[None]]) -> None:

@@ -29,6 +29,7 @@ from services.chassis.database import NoDatabase
 ERROR_MAX_CHARS = 1_024
 """A header must stay small, and a stack trace belongs in the log."""
 
+ATTEMPT = "x-attempt"
 KEY_WAS_NULL = "x-key-was-null"
 """Neither key nor value: no client writes such a record, so an empty key stands for the null."""
 VALUE_OMITTED, HEADERS_OMITTED, KEY_OMITTED = "x-value-omitted", "x-headers-omitted", "x-key-omitted"
@@ -182,7 +183,7 @@ def _sqlstate(error: BaseException) -> str:
 
 def attempt_of(record: ConsumerRecord[bytes, bytes]) -> int:
     """How often this record has failed so far. A header that is no number counts as none: it is not ours."""
-    value = first_headers(record.headers).get("x-attempt", b"0")
+    value = next((value or b"" for name, value in record.headers if name == ATTEMPT), b"0")
     return int(value) if value.isdigit() and len(value) < 6 else 0  # noqa: PLR2004 - five digits: far past any ladder
 
 
@@ -192,7 +193,7 @@ def _with_failure(record: ConsumerRecord[bytes, bytes], error: Exception, attemp
     origin = {name: str(told).encode() for name, told in zip(_ORIGIN, place, strict=True)}
     origin["x-first-failure-at"] = rfc3339(now).encode()
     renewed = {
-        "x-attempt": str(attempt).encode(),
+        ATTEMPT: str(attempt).encode(),
         "x-error-class": type(error).__name__.encode(),
         "x-error-message": scrub(str(error)).encode(errors="replace"),
     }

@@ -6,13 +6,13 @@ logs, in outbox rows and in answers.
 
 from __future__ import annotations
 
+import random
 import re
-import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
-import structlog
 from opentelemetry import trace
 from opentelemetry.context import Context, attach, detach
 from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind, StatusCode, TraceFlags
@@ -32,6 +32,15 @@ def current_traceparent() -> str | None:
 
 def current_correlation_id() -> str | None:
     return _correlation_id.get()
+
+
+def add_ids(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Into a line of the log, of the work in which it is written: for structlog. Most records are handled without a line."""
+    context = trace.get_current_span().get_span_context()
+    if context.is_valid:
+        line.setdefault("trace_id", f"{context.trace_id:032x}")
+        line.setdefault("correlation_id", _correlation_id.get())
+    return line
 
 
 def is_recording() -> bool:
@@ -69,9 +78,8 @@ def tracing(
     span = begin(name, kind, traceparent, attributes, links)
     context = span.get_span_context()
     correlated = _correlation_id.set(correlation_id)
-    ids = {"trace_id": f"{context.trace_id:032x}", "correlation_id": correlation_id}
     try:
-        with structlog.contextvars.bound_contextvars(**ids), current(span):
+        with current(span):
             yield written(context) or ""
     finally:
         _correlation_id.reset(correlated)
@@ -135,6 +143,11 @@ def current(span: Span) -> Iterator[None]:
 
 def _child(parent: SpanContext | None) -> SpanContext:
     """Where nothing is recorded. Sampled, unless it was decided before us that this trace is not."""
-    trace_id = parent.trace_id if parent else secrets.randbits(128) or 1
+    trace_id = parent.trace_id if parent else _random_id(128)
     flags = parent.trace_flags if parent else TraceFlags(TraceFlags.SAMPLED)
-    return SpanContext(trace_id, secrets.randbits(64) or 1, is_remote=False, trace_flags=flags)
+    return SpanContext(trace_id, _random_id(64), is_remote=False, trace_flags=flags)
+
+
+def _random_id(bits: int) -> int:
+    """As OpenTelemetry's SDK makes its own: to be told apart, not to be kept secret."""
+    return random.getrandbits(bits) or 1

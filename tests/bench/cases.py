@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from tests.bench import at_rest, availability, growth, holds, one_slot, webhooks
 from tests.bench.bench import Bench
 from tests.bench.lines import Line
+from tests.bench.log import consuming, delays, draining, mailing
 
 Case = Callable[[Bench], Awaitable[Sequence[Line]]]
 """Sets up what it needs, measures in interleaved rounds, and leaves nothing running but PostgreSQL and Kafka."""
@@ -14,8 +15,12 @@ Case = Callable[[Bench], Awaitable[Sequence[Line]]]
 CASES: Mapping[str, Case] = {
     "a": holds.measure,
     "b": one_slot.measure,
+    "c": delays.measure,
+    "d": draining.measure,
+    "e": consuming.measure,
     "f": availability.measure,
     "g": growth.measure,
+    "h": mailing.measure,
     "i": at_rest.measure,
     "j": webhooks.measure,
 }

@@ -36,6 +36,8 @@ async def main(bootstrap: str, topic: str, group: str, database_url: str, by: st
     consuming = asyncio.create_task(consume(consumer, connection, in_batches if by == "batches" else one_by_one))
     ended = asyncio.create_task(asyncio.to_thread(sys.stdin.readline))
     await asyncio.wait([consuming, ended], return_when=asyncio.FIRST_COMPLETED)
+    if consuming.done():
+        consuming.result()
     consuming.cancel()
     await consumer.stop()
 

@@ -22,7 +22,7 @@ from tests.ports import free_port
 
 COMPILED_HALF = "-XX:TieredStopAtLevel=1"
 """Ours, so that Java starts sooner on a laptop. A benchmark lets it compile all the way."""
-READY_SECONDS = 300.0
+READY_SECONDS, ANSWERED_WITHIN_SECONDS = 300.0, 120.0
 
 
 class Carrier(Protocol):
@@ -80,7 +80,7 @@ class ConnectWorker:
     async def poll_every(self, milliseconds: int) -> None:
         """Debezium's own default is 500; the connector of `deploy/debezium` says 10."""
         await self.let_go()
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(timeout=ANSWERED_WITHIN_SECONDS, trust_env=False) as client:
             config = (await client.get(f"{self.connector}/config")).raise_for_status().json()
             changed = config | {"poll.interval.ms": str(milliseconds)}
             (await client.put(f"{self.connector}/config", json=changed)).raise_for_status()
@@ -100,7 +100,7 @@ async def debezium(outbox: Outbox) -> AsyncIterator[ConnectWorker]:
     process = psutil.Process(running.pid)
     try:
         await stack.processes.until_ready(part)
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(timeout=ANSWERED_WITHIN_SECONDS, trust_env=False) as client:
             await _until_running(client, f"{root}/connectors/outbox")
         worker = ConnectWorker(outbox, f"{root}/connectors/outbox", process)
         await worker.hold()

@@ -112,7 +112,7 @@ def bare(place: Place, by: Literal["batches", "messages"]) -> AbstractAsyncConte
     return program("bare_consumer", place.stack.bootstrap, place.topic, place.group, place.url, by)
 
 
-async def consuming(bench: Bench) -> Sequence[Line]:
+async def measure(bench: Bench) -> Sequence[Line]:
     stack = bench.stack
     await stack.start_kafka()
     async with opened(stack) as ours, opened(stack) as batches, opened(stack) as messages:

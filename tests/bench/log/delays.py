@@ -62,7 +62,7 @@ async def way(carrier: Carrier) -> AsyncIterator[Way]:
         yield Way(carrier, writer, reader)
 
 
-async def delays(bench: Bench) -> Sequence[Line]:
+async def measure(bench: Bench) -> Sequence[Line]:
     await bench.stack.start_kafka()
     async with (
         outboxes.opened(bench.stack) as ours,

@@ -14,15 +14,15 @@ from tests.bench.log.outboxes import Topic
 from tests.bench.log.programs import program
 from tests.bench.rounds import Measure, Series, interleaved
 
-ROWS, MANY_ROWS = 20_000, 60_000
-WARM_UP_ROWS = 5_000
+ROWS, MANY_ROWS = 100_000, 1_000_000
+WARM_UP_ROWS = 50_000
 """Java compiles what is called often: its first thousands are not what it can do."""
 OF_A_BARE_PRODUCER, OF_DEBEZIUM = 0.6, 4.0
 FLAT = 0.8
 """The rate of a million rows over that of a hundred thousand in one round: no fall is meant, and a machine that others use needs room."""
 
 
-async def draining(bench: Bench) -> Sequence[Line]:
+async def measure(bench: Bench) -> Sequence[Line]:
     await bench.stack.start_kafka()
     async with outboxes.opened(bench.stack) as ours, outboxes.opened(bench.stack) as theirs:
         async with carriers.relay(ours) as relay, carriers.debezium(theirs) as connect:

@@ -134,4 +134,5 @@ async def _read(consumer: AIOKafkaConsumer, checkouts: Checkouts) -> None:
     async for record in consumer:
         if Envelope.parse(record.headers).type == PaymentCheckoutOpened.type:
             opened = PaymentCheckoutOpened.model_validate_json(record.value)
-            checkouts[str(opened.booking_id)].set_result(opened.checkout_url)
+            if not (told := checkouts[str(opened.booking_id)]).done():
+                told.set_result(opened.checkout_url)

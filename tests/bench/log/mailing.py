@@ -26,7 +26,7 @@ SEND = ("notifications", "client", "POST 127.0.0.1")
 CLICK, PAID = "POST /v1/bookings", "polar webhook"
 
 
-async def mailing(bench: Bench) -> Sequence[Line]:
+async def measure(bench: Bench) -> Sequence[Line]:
     async with _club(bench) as club, receiving() as collector:
         await club.start()
         await club.journeys(RATES[0], WARM_UP_BOOKINGS)

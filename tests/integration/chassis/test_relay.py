@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -18,11 +19,12 @@ from uuid_utils.compat import uuid7
 from courtside_contracts.envelope import Envelope
 from courtside_contracts.topics import RECORD_MAX_BYTES
 from services.chassis import relay as relay_module
+from services.chassis import sending
 from services.chassis.doorbell import CHANNEL, Doorbell
-from services.chassis.outbox import Outgoing, RecordTooLarge
+from services.chassis.outbox import Outgoing, RecordTooLarge, on_the_wire
 from services.chassis.outbox_lag import measure_lag
 from services.chassis.outbox_queue import BATCH, Batch
-from services.chassis.relay import Relay
+from services.chassis.relay import CONNECTION, Relay
 from services.chassis.sending import RelayFailed, Sender
 from services.chassis.service import Process, Service
 from services.chassis.telemetry import tracing
@@ -134,6 +136,37 @@ async def test_a_relay_whose_connection_is_cut_comes_back(bench: Bench) -> None:
             work.publish(Noted(name="a", number=2))
         await bench.read(bench.topic, 2)
         assert not task.done()
+
+
+async def test_a_relay_that_gets_little_of_its_machine_keeps_its_session_and_sends_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each row takes so long that all of them take longer than a session may be idle."""
+    rows, row_seconds = 300, 0.01
+    assert rows * row_seconds > int(CONNECTION["idle_in_transaction_session_timeout"]) / 1000
+
+    def slowly(**row: Any) -> Any:
+        time.sleep(row_seconds)  # the loop stands still meanwhile, as it does for want of a core
+        return on_the_wire(**row)
+
+    monkeypatch.setattr(sending, "on_the_wire", slowly)
+    async with relaying(bench):
+        session = await until("a relay", lambda: session_of_the_relay(bench), bool)
+        async with bench.unit_of_work() as work:
+            for number in range(rows):
+                work.publish(Noted(name="a", number=number))
+        await until("an empty outbox", lambda: waiting(bench), lambda count: count == 0)
+        assert await session_of_the_relay(bench) == session
+    assert len(await bench.read(bench.topic, rows)) == rows
+
+
+async def session_of_the_relay(bench: Bench) -> int | None:
+    """The process of the server that it talks to."""
+    serving = """
+        SELECT pid FROM pg_stat_activity WHERE application_name = 'payments-relay' AND datname = current_database()
+    """
+    async with bench.database.engine.connect() as connection:
+        return (await connection.execute(text(serving))).scalar_one_or_none()
 
 
 async def test_a_relay_that_dies_between_sending_and_deleting_repeats_and_loses_nothing(bench: Bench) -> None:
