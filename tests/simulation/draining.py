@@ -1,6 +1,11 @@
-"""After the last step nothing goes wrong any more, and all that is going on comes to its end, however much time that takes."""
+"""After the last step nobody does anything new, and all that is going on comes to its end, however much time that takes.
+
+Providers may have their whims a while longer: what a life leaves to be done, refunds above all, is done then.
+"""
 
 from __future__ import annotations
+
+from random import Random
 
 from tests.simulation.happening_at_providers import bring, waiting_webhooks
 from tests.simulation.happening_in_services import cron, deliver, deliverable, relay
@@ -27,7 +32,10 @@ async def drain(world: World, plan: Plan) -> None:
     if plan.lose_webhooks:
         for webhook in pending_webhooks(world.polar.standin.database):
             end_webhook(world.polar.standin.database, webhook, "skipped")
+    if plan.restless:
+        world.polar.wire.whims = world.resend.wire.whims = Random(f"{plan.seed}:whims")  # noqa: S311 - the same again
     await _come_to_rest(world)
+    _calm(world)
     for _ in range(LOOKS):
         _end_what_banks_do(world)
         await world.pass_time(BETWEEN_SECONDS)
@@ -36,8 +44,8 @@ async def drain(world: World, plan: Plan) -> None:
 
 
 def _calm(world: World) -> None:
-    world.polar.wire.fates.clear()
-    world.resend.wire.fates.clear()
+    world.polar.wire.calm()
+    world.resend.wire.calm()
     world.polar.standin.settings.refund_s = 0
     for office in world.offices.values():
         for process in office.processes:

@@ -10,7 +10,9 @@ from uuid import UUID
 
 @dataclass
 class Call:
-    """`info` until an answer has come. `repeats` is the number of the call that this one was sent again for."""
+    """`info` until an answer has come. `repeats` is the number of the call that this one was sent again for; `answered_before` says that
+    one under this key had been answered with yes when this one began.
+    """
 
     number: int
     op: str
@@ -18,6 +20,7 @@ class Call:
     arguments: dict[str, Any]
     key: str
     repeats: int | None = None
+    answered_before: bool = False
     outcome: Literal["ok", "fail", "info"] = "info"
     status: int | None = None
     answer: bytes = b""

@@ -20,7 +20,6 @@ from tests.stack import TestStack
 
 SEEDS = 200
 """In so many a defect must be found."""
-SHRINKS_MAX_TRIES = 20
 
 
 @dataclass(frozen=True)
@@ -45,15 +44,16 @@ class Catch:
         return f"| {self.mutant} | {broken} | {self.lives} | {self.verdict['seed']}{mark} | {left} |"
 
 
-async def hunt(names: list[str], first: int, beside: int) -> list[Catch]:
-    """`beside` are hunted at once."""
+async def hunt(names: list[str], first: int, beside: int, tries: int) -> list[Catch]:
+    """`beside` are hunted at once, and what is found is shrunk by `tries` lives."""
     stack = await TestStack.open()
     places = asyncio.Semaphore(beside)
     try:
         await stack.start_postgres()
         errands = await errands_on(stack, len(names))
         hunts = (
-            _hunt_one(name, replace(errand, first=first), places) for name, errand in zip(names, errands, strict=True)
+            _hunt_one(name, replace(errand, first=first, shrinks_max_tries=tries), places)
+            for name, errand in zip(names, errands, strict=True)
         )
         return list(await asyncio.gather(*hunts))
     finally:
@@ -64,7 +64,7 @@ async def _hunt_one(name: str, errand: Errand, places: asyncio.Semaphore) -> Cat
     async with places:
         folder = str(Path(errand.folder) / name)
         errand = replace(errand, mutant=name, stride=1, count=SEEDS, until_found=True, folder=folder)
-        report = await sail_on([replace(errand, shrinks_max_tries=SHRINKS_MAX_TRIES)])
+        report = await sail_on([errand])
         catch = await _confirmed(errand, name, report)
         print(catch.row(), flush=True)  # noqa: T201 - a command
         return catch
@@ -84,10 +84,11 @@ def main() -> int:
     parser.add_argument("mutants", nargs="*", default=list(MUTANTS), metavar="mutant")
     parser.add_argument("--first", type=int, default=1, help="the first seed")
     parser.add_argument("--beside", type=int, default=2, help="so many at once")
+    parser.add_argument("--tries", type=int, default=60, help="lives spent on shrinking each")
     asked = parser.parse_args()
     print("| defect | found by | lives | seed | steps left |\n|---|---|---|---|---|")  # noqa: T201
     end_kindly_when_told()
-    catches = asyncio.run(hunt(asked.mutants, asked.first, asked.beside))
+    catches = asyncio.run(hunt(asked.mutants, asked.first, asked.beside, asked.tries))
     return 0 if all(catch.sure for catch in catches) else 1
 
 

@@ -61,12 +61,21 @@ def payments_know_what_polar_knows(facts: Facts) -> Iterator[str]:
         there = at_polar.get(row["polar_refund_id"], row["state"] if row["refunded_minor"] == 0 else "nowhere")
         if row["state"] not in ("succeeded", "failed") or row["state"] != there:
             yield f"refund {row['id']} is {row['state']} here and {there} at Polar"
+    yield from _refunds_that_nobody_told_of(facts)
     for row in facts.rows["payments.attempts"]:
         if row["state"] == "creating":
             yield f"attempt {row['id']} waits for its page"
     for row in facts.rows["payments.quarantined"]:
         if row["settled_at"] is None and row["polar_order_id"] not in _owed_by_hand(facts):
             yield f"order {row['polar_order_id']} is left to a person: {row['reason']}"
+
+
+def _refunds_that_nobody_told_of(facts: Facts) -> Iterator[str]:
+    told = {one.body["refund_id"] for one in facts.about("payment.events") if one.type == "payment.refunded.v1"}
+    known = {row["polar_refund_id"]: str(row["id"]) for row in facts.rows["payments.refunds"]}
+    for refund in facts.refunds_at_polar:
+        if refund["status"] == "succeeded" and known.get(refund["id"]) not in told:
+            yield f"refund {refund['id']} of order {refund['order_id']} succeeded, and nobody told of it"
 
 
 def _owed_by_hand(facts: Facts) -> set[Any]:

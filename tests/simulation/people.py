@@ -52,7 +52,8 @@ def ask(world: World, op: str, name: str, **arguments: Any) -> Actor:
 
 def ask_again(world: World, first: Call) -> Actor:
     """The very same, under the same key, as a client does that got no answer."""
-    again = Call(len(world.calls), first.op, first.user_id, first.arguments, first.key, first.number)
+    answered = any(call.key == first.key and call.outcome == "ok" for call in world.calls)
+    again = Call(len(world.calls), first.op, first.user_id, first.arguments, first.key, first.number, answered)
     return _begin(world, again)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
 
@@ -30,31 +30,36 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`lose_webhooks` is what becomes of those that no step brought: lost, so that only the comparison with Polar is left."""
+    """`lose_webhooks` is what becomes of those that no step brought: lost, so that only the comparison with Polar is left.
+
+    `restless` is a life whose providers still have their whims while everything comes to rest for the first time.
+    """
 
     seed: int
     steps: tuple[Step, ...]
     lose_webhooks: bool = False
+    restless: bool = False
 
     @classmethod
     def draw(cls, seed: int, length: int = STEPS) -> Plan:
         chance = Random(f"{seed}:plan")  # noqa: S311 - it must come out the same again
-        lose_webhooks = chance.random() < 0.3
+        lose_webhooks, restless = chance.random() < 0.3, chance.random() < 0.5
         kinds = chance.choices(list(DRAWN), list(WEIGHTS.values()), k=length)
         steps, crashes = [], 0
         for kind in kinds:
             crashes += kind in CRASHING
             if kind not in CRASHING or crashes <= CRASHES_MAX:
                 steps.append(Step(kind, DRAWN[kind](chance), _turns(chance)))
-        return cls(seed, tuple(steps), lose_webhooks)
+        return cls(seed, tuple(steps), lose_webhooks, restless)
 
     def without(self, gone: range) -> Plan:
         kept = tuple(step for place, step in enumerate(self.steps) if place not in gone)
-        return Plan(self.seed, kept, self.lose_webhooks)
+        return replace(self, steps=kept)
 
     def write(self, path: Path) -> str:
         steps = ",\n  ".join(json.dumps(asdict(step)) for step in self.steps)
-        told = f'{{"seed": {self.seed}, "lose_webhooks": {json.dumps(self.lose_webhooks)}, "steps": [\n  {steps}\n]}}\n'
+        head = json.dumps({"seed": self.seed, "lose_webhooks": self.lose_webhooks, "restless": self.restless})
+        told = f'{head[:-1]}, "steps": [\n  {steps}\n]}}\n'
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(told)
         return str(path)
@@ -63,7 +68,7 @@ class Plan:
     def read(cls, path: Path | str) -> Plan:
         told = json.loads(Path(path).read_text())
         steps = (Step(one["kind"], tuple(one["numbers"]), one["turns"]) for one in told["steps"])
-        return cls(told["seed"], tuple(steps), told["lose_webhooks"])
+        return cls(told["seed"], tuple(steps), told["lose_webhooks"], told["restless"])
 
 
 def _turns(chance: Random) -> int:

@@ -53,7 +53,7 @@ class Polar:
         self.standin.database.start_over()
         self.standin.settings.refund_s = 0
         register_at_polar(self.standin)
-        self.wire.fates.clear()
+        self.wire.calm()
 
     def pay(self, checkout_id: str, *, at_once: bool) -> bool:
         """As a player at the page does. False when Polar does not let them. A slow bank says yes later, by `settle`."""
@@ -109,7 +109,7 @@ class Resend:
     def start_over(self) -> None:
         self.outbox.database.start_over()
         register_at_resend(self.outbox)
-        self.wire.fates.clear()
+        self.wire.calm()
 
     def bounce(self, address: str) -> None:
         self.outbox.database.execute("INSERT OR REPLACE INTO fates VALUES (?, 'bounced')", (address,))

@@ -75,7 +75,7 @@ async def test_of_all_that_goes_on_one_thing_moves_at_a_time() -> None:
             await checkpoint("between words")
 
     ana, bo = (turns.begin(name, process, lambda name=name: talk(name)) for name in ("ana", "bo"))  # type: ignore[misc]
-    for actor, number in ((ana, 2), (bo, 2), (ana, 9), (bo, 9)):
+    for actor, number in ((ana, 1), (bo, 1), (ana, 9), (bo, 9)):
         await turns.give(actor, number)
 
     spoken = [f"{name} {word}{again}" for word in "ab" for name in ("ana", "bo") for again in ("", " again")]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from random import Random
 from typing import Literal
 
 import httpx
@@ -17,6 +18,7 @@ from tests.simulation.turns import checkpoint
 Fate = Literal["no connection", "answer lost", "broken before", "broken after", "too many"]
 FATES: tuple[Fate, ...] = ("no connection", "answer lost", "broken before", "broken after", "too many")
 DEADLINE_SECONDS = 10.0
+WHIM = 0.12
 
 
 @dataclass
@@ -26,12 +28,14 @@ class Wire(httpx.AsyncBaseTransport):
     clock: SimulatedClock
     fates: list[Fate] = field(default_factory=list)
     """Of the next calls, in turn."""
+    whims: Random | None = None
+    """While there are any, one call in eight comes to grief."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         began = self.clock.at
         what = f"{self.provider} {request.method} {request.url.path.rsplit('/', 1)[0] or request.url.path}"
         await checkpoint(f"call {what}")
-        fate = self.fates.pop(0) if self.fates else None
+        fate = self._fate()
         if fate == "no connection":
             raise httpx.ConnectError("refused", request=request)
         self._must_be_in_time(began, request)
@@ -44,6 +48,15 @@ class Wire(httpx.AsyncBaseTransport):
         if fate == "answer lost":
             raise httpx.ReadError("reset by peer", request=request)
         return self._refusal(fate, request) if fate == "broken after" else answer
+
+    def calm(self) -> None:
+        self.fates.clear()
+        self.whims = None
+
+    def _fate(self) -> Fate | None:
+        if self.fates:
+            return self.fates.pop(0)
+        return self.whims.choice(FATES) if self.whims and self.whims.random() < WHIM else None
 
     def _must_be_in_time(self, began: datetime, request: httpx.Request) -> None:
         if (self.clock.at - began).total_seconds() > DEADLINE_SECONDS:
