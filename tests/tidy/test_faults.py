@@ -46,12 +46,3 @@ def test_most_rows_are_shown() -> None:
 
 def test_the_page_is_that_of_the_catalogue() -> None:
     assert (ROOT / "docs" / "faults.md").read_text() == page(ROWS)
-
-
-def test_no_test_of_these_files_is_left_out() -> None:
-    named = {proof for row in ROWS for proof in row.proofs if proof.startswith("faults/")}
-    files = {proof.partition("::")[0] for proof in named}
-    tests = {
-        f"{file}::{name}" for file in files for name in written_in(ROOT / "tests" / file) if name.startswith("test_")
-    }
-    assert tests <= named, sorted(tests - named)
