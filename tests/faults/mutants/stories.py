@@ -72,7 +72,7 @@ async def a_paid_booking_cannot_be_called_off_any_more(cast: Cast, slot: Slot) -
 
 
 async def a_late_payment_for_a_slot_that_is_gone(cast: Cast, slots: list[Slot]) -> None:
-    """The page must be there before the hold is over; where it was not, the next player is luckier. Who gets the slot keeps it, however long
+    """The page must be there before the hold is over; if not, the next player is luckier. Who gets the slot keeps it, however long
     the payment takes."""
     for slot in slots:
         eva, desk = cast.enter("Eva"), cast.enter("Fin", Role.ADMIN)
