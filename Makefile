@@ -10,8 +10,7 @@ WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 AUDIT = $(BIN)/uv run --quiet --no-project --isolated --python $(BIN)/python --with-requirements requirements/audit.txt
 
-.PHONY: help up down reset demo test test-slow test-unit test-containers test-compose \
-  faults faults-long faults-shrink proof mutants lint types fmt logs lock audit sbom
+.PHONY: help up down reset demo test test-slow test-unit test-containers test-compose lint types fmt logs lock audit sbom
 
 help: ## Explain each target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +51,7 @@ test-compose: $(READY) ## The images, `docker compose up`, a booking through the
 test-unit: $(READY) ## The pure tests, in seconds
 	@$(BIN)/python -m pytest -m "not slow" tests/unit
 
+.PHONY: faults faults-long faults-shrink proof
 faults: $(READY) ## A storm over the whole system, and a verdict: SEED=7 MINUTES=5, or REPLAY=plan.json
 	@$(BIN)/python -m tests.faults run $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(REPLAY),--replay $(REPLAY))
 
@@ -64,6 +64,7 @@ faults-shrink: $(READY) ## The fewest faults with which a run still breaks a pro
 proof: $(READY) ## Write docs/proof.md from its ledger; RUN=<folders of runs> adds them before
 	@$(BIN)/python -m tests.faults.proof $(RUN)
 
+.PHONY: mutants
 mutants: $(READY) ## Twenty and more defects of the product: the checker must find each; writes docs/mutants.md. NAMES="double-a-mail …" for some
 	@$(BIN)/python -m tests.faults.mutants.proof $(NAMES)
 

@@ -14,7 +14,8 @@ import pytest
 from deploy.local.environment import Ports, port_variable
 from tests.faults.checker.watching import watch
 from tests.faults.mutants.proof import judged, play
-from tests.faults.mutants.stage import Stage, Theatre
+from tests.faults.mutants.stage import Stage
+from tests.faults.mutants.theatre import Theatre
 
 pytestmark = [pytest.mark.slow, pytest.mark.child_servers]
 BOOKINGS = 50

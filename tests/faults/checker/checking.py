@@ -37,8 +37,10 @@ def judge(facts: Facts) -> Verdict:
 async def collect(run_folder: Path) -> Facts:
     """Raises `CouldNotCheck`."""
     run = Run.read(run_folder)
+    rows = await databases.read(
+        run.databases
+    )  # first: what a row says was told is on its topic, or in the outbox of the same instant
     scan = await topics.scan(run.kafka, run.topic_prefix)
-    rows = await databases.read(run.databases)
     async with httpx.AsyncClient(timeout=60, trust_env=False) as client:
         return Facts(
             run=run,

@@ -14,6 +14,7 @@ from tests.faults.checker.facts import Row, Tables
 
 SPAN = "lower(during) AS starts_at, upper(during) AS ends_at"
 COMMON = {
+    "instant": "SELECT now() AS at",
     "inbox": "SELECT consumer_group, event_id, handled_at FROM inbox",
     "outbox": "SELECT seq, id, aggregatetype, aggregateid, type, created_at FROM outbox ORDER BY seq",
     "idempotency_keys": "SELECT user_id, key, status, body, created_at FROM idempotency_keys",

@@ -100,6 +100,28 @@ class Facts:
     def bookings(self) -> dict[str, Row]:
         return {row["id"]: row for row in self.table("booking", "bookings")}
 
+    @property
+    def _outbox(self) -> list[Row]:
+        return [row for service in self.databases for row in self.table(service, "outbox")]
+
+    @cached_property
+    def waiting(self) -> set[tuple[str, str]]:
+        """Topics and keys of what has not left yet."""
+        return {(row["aggregatetype"], row["aggregateid"]) for row in self._outbox}
+
+    @cached_property
+    def waiting_types(self) -> set[str]:
+        return {row["type"] for row in self._outbox}
+
+    @cached_property
+    def waiting_ids(self) -> set[str]:
+        return {row["id"] for row in self._outbox}
+
+    def is_newer_than_the_rows(self, service: str, record: Record | None) -> bool:
+        """Told after this service's database was read: of a run that never came to rest."""
+        instant = self.table(service, "instant")
+        return bool(instant and record and record.time > instant[0]["at"])
+
     @cached_property
     def orders(self) -> dict[str, Order]:
         """By the provider's id."""

@@ -1,6 +1,6 @@
 """`make mutants`: each defect is played, and the checker must find it; the product as it is must be clean in the same scenes.
 
-`python -m tests.faults.mutants.proof [name …]` plays those that are named, or all, and writes `docs/mutants.md` when it was all.
+`python -m tests.faults.mutants.proof [name …]` plays those that are named, or all, and writes what it finds into `docs/mutants.md`.
 """
 
 from __future__ import annotations
@@ -11,19 +11,32 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from deploy.local.environment import ROOT
-from tests.faults.checker import Verdict, check
-from tests.faults.mutants.catalogue import MUTANTS, Mutant
-from tests.faults.mutants.scenes import PLAIN, SCENES, Told
-from tests.faults.mutants.stage import Stage, Theatre
+import httpx
 
-PAGE = ROOT / "docs" / "mutants.md"
+from deploy.local.errors import PartFailed
+from tests.faults.checker import Verdict, check
+from tests.faults.checker.errors import CouldNotCheck
+from tests.faults.mutants.catalogue import MUTANTS, Mutant
+from tests.faults.mutants.reporting import told, write
+from tests.faults.mutants.scenes import PLAIN, SCENES
+from tests.faults.mutants.stage import Stage
+from tests.faults.mutants.stories import Told
+from tests.faults.mutants.theatre import Theatre
+
 STAGES = 2
 """Theatres at once, each with a PostgreSQL, a Kafka, two providers and three services."""
+
+
+TRIES = 3
+
+
+class CouldNotPlay(Exception):
+    """Nothing is known of the mutant."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +53,9 @@ class Played:
         return self.verdict.clean is (self.mutant is None)
 
     def line(self) -> str:
-        found = "; ".join(f"{name}: {', '.join(self.verdict.findings[name].kinds)}" for name in self.verdict.broken)
         mark = "ok " if self.as_expected else "NOT"
-        return f"{mark} {self.seconds:5.1f} s  {self.mutant or f'the product, {self.scene}':<34} {found or 'clean'}"
+        found = "clean" if self.verdict.clean else told(self.verdict)
+        return f"{mark} {self.seconds:5.1f} s  {self.mutant or f'the product, {self.scene}':<34} {found}"
 
 
 async def play(theatre: Theatre, mutant: str | None, folder: Path, scene: str | None = None) -> Played:
@@ -54,10 +67,10 @@ async def play(theatre: Theatre, mutant: str | None, folder: Path, scene: str | 
     return Played(title, mutant, verdict, time.monotonic() - began)
 
 
-async def judged(stage: Stage, told: Told) -> Verdict:
-    """When all has come to rest, or has had its time to. `told` is what the plan did, for `run.json`."""
+async def judged(stage: Stage, plan: Told) -> Verdict:
+    """When all has come to rest, or has had its time to. `plan` is what it did itself, for `run.json`."""
     rested = await stage.comes_to_rest()
-    stage.write_run(**told, drained_at=datetime.now(UTC).isoformat() if rested else None)
+    stage.write_run(**plan, drained_at=datetime.now(UTC).isoformat() if rested else None)
     return await check(stage.folder)
 
 
@@ -76,12 +89,34 @@ async def _play_on(
     folder: Path, plays: Iterator[tuple[int, tuple[str, str | None]]], played: dict[int, Played]
 ) -> None:
     """One theatre takes the next play that nobody has, until there is none."""
-    async with Theatre.open() as theatre:
+    async with AsyncExitStack() as stack:
+        theatre = await _opened(stack)
         for number, (scene, mutant) in plays:
-            one = played[number] = await play(theatre, mutant, folder / str(number), scene)
+            one = played[number] = await _patiently(theatre, mutant, folder / str(number), scene)
             print(one.line(), flush=True)  # noqa: T201
+            if one.mutant:
+                write({one.mutant: told(one.verdict)})
             if not one.as_expected:
-                _show(folder / str(number), one)
+                _show(one)
+
+
+async def _opened(stack: AsyncExitStack) -> Theatre:
+    for _ in range(TRIES):
+        try:
+            return await stack.enter_async_context(Theatre.open())
+        except PartFailed as error:
+            print(f"again: {error}", flush=True)  # noqa: T201
+    raise CouldNotPlay(f"the servers did not start in {TRIES} tries")
+
+
+async def _patiently(theatre: Theatre, mutant: str | None, folder: Path, scene: str) -> Played:
+    """A play that could not be given, because the machine was too busy to start its programs, is given again."""
+    for attempt in range(TRIES):
+        try:
+            return await play(theatre, mutant, folder.with_name(f"{folder.name}-{attempt}"), scene)
+        except (PartFailed, CouldNotCheck, TimeoutError, httpx.HTTPError) as error:
+            print(f"again: {mutant or scene}: {error}", flush=True)  # noqa: T201
+    raise CouldNotPlay(f"{mutant or scene} could not be played in {TRIES} tries")
 
 
 def _plays(mutants: Sequence[Mutant]) -> list[tuple[str, str | None]]:
@@ -89,39 +124,12 @@ def _plays(mutants: Sequence[Mutant]) -> list[tuple[str, str | None]]:
     return [*((scene, None) for scene in scenes), *((mutant.scene, mutant.name) for mutant in mutants)]
 
 
-def _show(folder: Path, played: Played) -> None:
+def _show(played: Played) -> None:
     """What was not as expected is shown in full."""
     print(played.verdict.table(), flush=True)  # noqa: T201
-    told = json.loads((folder / "verdict.json").read_text())
     for name in played.verdict.broken:
-        print(json.dumps(told["invariants"][name], indent=1, ensure_ascii=False), flush=True)  # noqa: T201
-
-
-def page(played: Sequence[Played]) -> str:
-    clean = [one for one in played if one.mutant is None]
-    found = [one for one in played if one.mutant]
-    caught = sum(one.as_expected for one in found)
-    lines = [
-        "# What the checker finds",
-        "",
-        "Written by `make mutants`. A checker that finds nothing may be blind, so each defect here is put into the product from outside",
-        "(`tests/faults/mutants`), a scene is played, and the checker, which knows nothing of it, must say that something is wrong.",
-        "",
-        f"**{caught} of {len(found)} caught.** The product without a defect is clean in the same scenes: "
-        + ", ".join(f"*{one.scene}*" for one in clean if one.as_expected)
-        + ".",
-        "",
-        "| mutant | the defect | scene | found by |",
-        "|---|---|---|---|",
-        *(_row(one) for one in found),
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _row(one: Played) -> str:
-    mutant = MUTANTS[one.mutant or ""]
-    found = "; ".join(f"**{name}** {', '.join(one.verdict.findings[name].kinds)}" for name in one.verdict.broken)
-    return f"| `{mutant.name}` | {mutant.defect} | {mutant.scene} | {found or 'NOTHING'} |"
+        shown = [json.dumps(each, default=str, ensure_ascii=False) for each in played.verdict.findings[name].shown]
+        print(f"{name}:", *shown, sep="\n  ", flush=True)  # noqa: T201
 
 
 def main() -> int:
@@ -129,8 +137,6 @@ def main() -> int:
     if unknown := set(names) - set(MUTANTS):
         sys.exit(f"no such mutant: {', '.join(sorted(unknown))}. There are: {', '.join(MUTANTS)}")
     played = asyncio.run(prove(names))
-    if not names:
-        PAGE.write_text(page(played))
     return 0 if all(one.as_expected for one in played) else 1
 
 

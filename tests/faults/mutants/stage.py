@@ -1,14 +1,12 @@
-"""A stack on which one play after the other is given: each with databases, topics and books of its own, and a defect or none."""
+"""One play: its services, with a defect or none, and the folder of its run."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import json
-import secrets
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +20,6 @@ from deploy.local.environment import SERVICES
 from deploy.local.processes import Part
 from tests.e2e.groups import administering, caught_up, groups_of
 from tests.faults.mutants.catalogue import VARIABLE
-from tests.faults.mutants.club import SHORT_HOLDS
 from tests.faults.mutants.history import History
 from tests.stack import TestStack
 
@@ -37,66 +34,15 @@ SETTINGS = {
         "NOTIFICATIONS_RESEND_CALL_SECONDS": str(CALL_SECONDS),
     },
 }
+READY_SECONDS = 150.0
+"""Two stages beside each other, on a machine that has other work."""
 REST_SECONDS = 60.0
 """How long a play may take to come to rest. A defect may keep it from that for ever."""
 
 
-@dataclass(frozen=True)
-class Theatre:
-    """Servers, both providers, and a migrated and seeded installation that each play begins with a copy of."""
-
-    stack: TestStack
-    client: httpx.AsyncClient
-
-    @classmethod
-    @asynccontextmanager
-    async def open(cls) -> AsyncIterator[Theatre]:
-        stack = await TestStack.open()
-        try:
-            await asyncio.gather(stack.start_postgres(), stack.start_kafka())
-            await stack.install()
-            await _add_short_holds(stack)
-            await asyncio.gather(
-                stack.start_standin("polar"), stack.start_standin("resend", RESEND_STANDIN_RATE_PER_S="0")
-            )
-            async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
-                yield cls(stack, client)
-        finally:
-            await stack.close()
-
-    @asynccontextmanager
-    async def stage(self, mutant: str | None, folder: Path) -> AsyncIterator[Stage]:
-        """The services run when it opens, and are stopped when it closes."""
-        databases = await self._copy_databases()
-        _, prefix = await self.stack.new_topics()
-        for name in ("polar", "resend"):
-            (await self.client.post(f"{self.stack.installation.url(name)}/_admin/reset")).raise_for_status()
-        _forget_logs(self.stack.installation.paths.logs)
-        stage = Stage(self.stack, self.client, mutant, folder, databases, prefix, History(folder / "history.jsonl"))
-        try:
-            await asyncio.gather(*(stage.start(service) for service in SERVICES))
-            yield stage
-        finally:
-            await asyncio.gather(*(self.stack.stop(service) for service in SERVICES))
-            await self.stack.drop_topics(prefix)
-            await self.stack.postgres.drop_databases(url.rpartition("/")[2] for url in databases.values())
-
-    async def _copy_databases(self) -> dict[str, str]:
-        suffix, urls = secrets.token_hex(3), {}
-        connection = await self.stack.postgres.connect()
-        try:
-            for service in SERVICES:
-                template = self.stack.installation.database(service)
-                await connection.execute(f"CREATE DATABASE {template}_{suffix} TEMPLATE {template} OWNER {service}")
-                urls[service] = f"{self.stack.installation.database_url(service)}_{suffix}"
-        finally:
-            await connection.close()
-        return urls
-
-
 @dataclass
 class Stage:
-    """One play: its services, and the folder of its run."""
+    """`databases` by service; `prefix` is that of its topics."""
 
     stack: TestStack
     client: httpx.AsyncClient
@@ -133,7 +79,7 @@ class Stage:
         told = {f"{service.upper()}_{name}": value for name, value in own.items()} | SETTINGS[service] | changes
         environment = self.stack.environment(service, **told) | ({VARIABLE: self.mutant} if self.mutant else {})
         command = (sys.executable, "-m", "tests.faults.mutants", f"services.{service}", "all")
-        part = Part(service, command, environment, f"{self.url(service)}/readyz")
+        part = Part(service, command, environment, f"{self.url(service)}/readyz", ready_seconds=READY_SECONDS)
         self.stack.processes.start(part)
         return part
 
@@ -186,18 +132,3 @@ class Stage:
             "logs": str(self.stack.installation.paths.logs),
         }
         (self.folder / "run.json").write_text(json.dumps(run | told, indent=1))
-
-
-async def _add_short_holds(stack: TestStack) -> None:
-    connection = await asyncpg.connect(stack.installation.database_url("booking"))
-    try:
-        await connection.execute(SHORT_HOLDS)
-    finally:
-        await connection.close()
-
-
-def _forget_logs(folder: Path) -> None:
-    """Each play is judged by its own."""
-    for file in folder.glob("*.log"):
-        if file.name.startswith(SERVICES) and not file.name.startswith("migrate"):
-            file.unlink()

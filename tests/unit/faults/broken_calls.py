@@ -83,7 +83,16 @@ def a_run_that_takes_minutes_to_end(club: Club) -> None:
 
 @spoiling("I13", "outbox not empty")
 def rows_that_nobody_sends(club: Club) -> None:
-    club.tables["payments"]["outbox"].append({"seq": 1, "id": "1", "created_at": NOW})
+    club.tables["payments"]["outbox"].append(
+        {
+            "seq": 1,
+            "id": "1",
+            "aggregatetype": "payment.events",
+            "aggregateid": "1",
+            "type": "payment.succeeded.v1",
+            "created_at": NOW,
+        }
+    )
 
 
 @spoiling("I13", "group behind")

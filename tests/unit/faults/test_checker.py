@@ -146,3 +146,19 @@ def test_what_is_redriven_later_makes_no_earlier_try_early() -> None:
     club.now += timedelta(minutes=10)
     club.append("booking.retry.5s", "key", b"{}", ce_id=event_id, ce_type="x", x__attempt="0")
     assert judge(club.facts()).findings["I14"].clean
+
+
+def test_what_is_still_in_the_outbox_is_late_and_not_lost() -> None:
+    club = a_good_day()
+    row = {
+        "seq": 1,
+        "id": name("late"),
+        "aggregatetype": "booking.events",
+        "aggregateid": anas(club)["id"],
+        "created_at": NOW,
+    }
+    club.tables["booking"]["outbox"].append(row | {"type": "booking.confirmed.v1"})
+    club.lose("booking.confirmed.v1")
+    verdict = judge(club.facts())
+    assert verdict.findings["I3"].clean
+    assert "outbox not empty" in verdict.findings["I13"].kinds
