@@ -28,6 +28,8 @@ class Rules:
     idle_seconds: float = 30
     """How long a consumer or a relay may stand still with work waiting."""
     mail_call_seconds: float = 10
+    heals_seconds: float = 15
+    """From the end of a fault until the pools have found back, and no 503 is answered any more."""
     retry_delay_seconds: Mapping[str, float] = field(default_factory=RETRY_DELAYS_SECONDS.copy)
     p99_ms: float | None = None
     """Of answers outside of all faults; not judged when it is not given, since a busy machine says nothing about the product."""

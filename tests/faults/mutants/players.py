@@ -44,9 +44,9 @@ class Player:
     def user_id(self) -> UUID:
         return tokens.user_id(self.email)
 
-    async def hold(self, slot: Slot, key: str | None = None) -> str | None:
-        """The booking's id, if the slot is theirs."""
-        body = {"court_id": slot.court_id, "starts_at": slot.starts_at}
+    async def hold(self, slot: Slot, key: str | None = None, *, for_nothing: bool = False) -> str | None:
+        """The booking's id, if the slot is theirs. Staff may have it for nothing: then it is confirmed at once."""
+        body = {"court_id": slot.court_id, "starts_at": slot.starts_at, "without_payment": for_nothing}
         answer = await self._post("hold", "/v1/bookings", body, key or secrets.token_hex(8), body)
         return answer.json()["id"] if answer is not None and answer.status_code == 201 else None
 

@@ -11,8 +11,6 @@ from tests.faults.checker.history import Call
 from tests.faults.checker.verdict import Finding, Violation, violation
 
 UNAVAILABLE = 503
-HEALS_SECONDS = 15.0
-"""From the end of a fault until the pools have found back."""
 MEMBERS = {"type", "title", "status", "code"}
 ENOUGH = 100
 """Calls outside of all faults, for a 99th percentile to say anything."""
@@ -30,7 +28,8 @@ def is_a_providers(call: Call) -> bool:
 
 def healthy(facts: Facts, calls: Sequence[Call]) -> list[float]:
     """Milliseconds of the calls that no fault can have touched, in order."""
-    outside = (c for c in calls if c.is_ok and not facts.was_under_fault(c.invoked_at, c.completed_at, HEALS_SECONDS))
+    heals = facts.run.rules.heals_seconds
+    outside = (c for c in calls if c.is_ok and not facts.was_under_fault(c.invoked_at, c.completed_at, heals))
     return sorted(call.seconds * 1000 for call in outside)
 
 
@@ -42,7 +41,8 @@ def _of_call(facts: Facts, call: Call) -> Iterator[Violation]:
     status = call.status or 0
     if status >= 500 and status != UNAVAILABLE:
         yield violation("server error", **call.shown)
-    if status == UNAVAILABLE and not facts.was_under_fault(call.invoked_at, call.completed_at, HEALS_SECONDS):
+    heals = facts.run.rules.heals_seconds
+    if status == UNAVAILABLE and not facts.was_under_fault(call.invoked_at, call.completed_at, heals):
         yield violation("unavailable without a fault", **call.shown)
     if status >= 400 and not _is_a_problem(call):
         yield violation("error that is no problem document", **call.shown)
