@@ -12,7 +12,7 @@ from deploy.local.environment import SERVICES
 from tests.bench import load
 from tests.bench.bench import Bench
 from tests.bench.booking_api import NAME, booking_api
-from tests.bench.holds import HOLDS_A_SECOND
+from tests.bench.holds import HOLDS_A_SECOND, regulars
 from tests.bench.lines import Line
 from tests.bench.rounds import Series
 
@@ -58,7 +58,7 @@ async def _at_rest(bench: Bench, service: str, role: str) -> list[Line]:
 
 async def _at_work(bench: Bench) -> list[Line]:
     most, costs = [], []
-    async with booking_api(bench) as api:
+    async with booking_api(bench, regulars=regulars(bench)) as api:
         process = _process(bench, NAME)
         for _ in range(bench.rounds):
             await api.club.clear()

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from tests.bench import load
 from tests.bench.bench import Bench
-from tests.bench.club import REGULARS, Club, hold
+from tests.bench.club import Club, hold
 
 UNREACHED = "1000000"
 """Limits that no client reaches: each request pays for being counted, and none is refused."""
@@ -37,18 +37,23 @@ class BookingApi:
 
     def holds(self, count: int) -> list[str]:
         """Requests of all regulars in turn, each for a slot of its own."""
-        return [hold(self.tokens[number % REGULARS], number) for number in range(count)]
+        return [hold(self.tokens[number % len(self.tokens)], number) for number in range(count)]
 
     async def warm(self) -> None:
         """Everybody has been here once: the process knows its players and has its connections and statements."""
-        (first,) = await load.burst(self.url, WARMING_CLIENTS, [self.holds(REGULARS)])
-        assert first.statuses == {201: REGULARS}, first.statuses
+        (first,) = await load.burst(self.url, WARMING_CLIENTS, [self.holds(len(self.tokens))])
+        assert first.statuses == {201: len(self.tokens)}, first.statuses
         await self.club.clear()
 
 
 @asynccontextmanager
-async def booking_api(bench: Bench, name: str = NAME, *, warm: bool = True) -> AsyncIterator[BookingApi]:
-    """On a database of its own. Kafka runs beside it, and no worker: what it publishes waits in the outbox."""
+async def booking_api(
+    bench: Bench, name: str = NAME, *, regulars: int = 1, warm: bool = True
+) -> AsyncIterator[BookingApi]:
+    """On a database of its own. Kafka runs beside it, and no worker: what it publishes waits in the outbox.
+
+    `regulars` is how many players have a token.
+    """
     stack = bench.stack
     await stack.start_kafka()
     kafka, prefix = await stack.new_topics()
@@ -60,7 +65,7 @@ async def booking_api(bench: Bench, name: str = NAME, *, warm: bool = True) -> A
     await club.found()
     try:
         url = await stack.start("booking", "api", name=name, **AS_IT_IS_RUN, **told)
-        api = BookingApi(url, database_url, club, club.tokens())
+        api = BookingApi(url, database_url, club, club.tokens(regulars))
         if warm:
             await api.warm()
         yield api

@@ -22,8 +22,8 @@ COURT_IDS, PLAYER_IDS = "00000000-0000-4000-9000-", "00000000-0000-4000-a000-"
 """And twelve hexadecimal digits: their number."""
 ZONE = ZoneInfo("Europe/Madrid")
 COURTS, PLAYERS = 50, 40_000
-REGULARS = 5_000
-"""Those with a token, fewer than a process remembers (`KnownUsers`), so that a round measures holds, not first visits."""
+REGULARS = 10_000
+"""Those with a token, at most as many as a process remembers (`KnownUsers`): a round measures holds, not first visits."""
 OPENS, HOURS = 6, 17
 """A slot on each full hour, none of them near the hour at which the clocks change."""
 HORIZON_DAYS = 90
@@ -91,15 +91,16 @@ class Club:
         for statement in (*CLEAR, *FORGET, *TIDY):
             await self.connection.execute(statement, timeout=600)
 
-    def tokens(self) -> list[str]:
-        """One for each regular, as the identity provider gives them."""
+    def tokens(self, regulars: int) -> list[str]:
+        """One for each of the first so many players, as the identity provider gives them."""
+        assert regulars <= REGULARS
         key = jwt.algorithms.OKPAlgorithm().prepare_key((self.keys / "signing-key.pem").read_bytes())
         key_id = json.loads((self.keys / "jwks.json").read_bytes())["keys"][0]["kid"]
         now = int(clock.time())
         ends = {"iss": TOKEN_ISSUER, "aud": TOKEN_AUDIENCE, "nbf": now, "exp": now + TOKEN_SECONDS}
         return [
             jwt.encode(ends | _claims(number), key, algorithm="EdDSA", headers={"kid": key_id})  # type: ignore[arg-type]  # the key that PyJWT itself prepared
-            for number in range(REGULARS)
+            for number in range(regulars)
         ]
 
 

@@ -13,7 +13,7 @@ from tests.bench import availability, hold_statement, load
 from tests.bench.bench import Bench
 from tests.bench.booking_api import BookingApi, booking_api
 from tests.bench.history import live_through
-from tests.bench.holds import HOLDS_A_SECOND
+from tests.bench.holds import HOLDS_A_SECOND, regulars
 from tests.bench.lines import Line, ratio_at_least, ratio_at_most
 from tests.bench.pgbench import pgbench
 from tests.bench.rounds import Series, interleaved
@@ -49,7 +49,9 @@ async def measure(bench: Bench) -> list[Line]:
 
 
 async def _open(stack: AsyncExitStack, bench: Bench, size: int) -> Books:
-    api = await stack.enter_async_context(booking_api(bench, name=f"booking-{size}", warm=False))
+    api = await stack.enter_async_context(
+        booking_api(bench, name=f"booking-{size}", regulars=regulars(bench), warm=False)
+    )
     await live_through(api.club.connection, size)
     await api.warm()
     return Books(size, api, await hold_statement.script(api.database_url, CLIENTS))

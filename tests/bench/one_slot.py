@@ -18,7 +18,7 @@ DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_data
 
 
 async def measure(bench: Bench) -> list[Line]:
-    async with booking_api(bench) as api:
+    async with booking_api(bench, regulars=CLIENTS * RACES_A_ROUND) as api:
         before = await api.club.connection.fetchval(DEADLOCKS)
         races = [await _race(api) for _ in range(bench.rounds)]
         refused = [await _refuse(bench, api) for _ in range(bench.rounds)]

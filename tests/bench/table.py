@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-HEAD = ("", "What", "Figure", "Bound or peer", "Ratio (spread)", "Target", "Met")
+HEAD = ("", "What", "Figure", "Bound or peer", "Ratio (spread)", "Target", "Met", "Others used")
 MET = {True: "yes", False: "**no**", None: ""}
 
 
@@ -36,6 +36,7 @@ def _rows(results: Mapping[str, Mapping[str, Any]]) -> Iterable[tuple[str, ...]]
                 _ratio(line),
                 (line["target"] or "").replace("at least", "≥").replace("at most", "≤").removeprefix("figure "),
                 MET[line["met"]],
+                f"{results[case]['circumstances']['others_used_percent']} %",
             )
 
 

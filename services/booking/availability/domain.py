@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
+from itertools import groupby
 from math import ceil, floor
+from operator import attrgetter
 from typing import Literal, NamedTuple
 from uuid import UUID
 
@@ -96,21 +98,24 @@ class Sheet:
     def slots(self, court: Court, day: date) -> Iterator[tuple[Slot, Reason | None]]:
         """In order; those that can be held have no reason, and the others are there when they were asked for."""
         venue, role = self.question.venue, self.question.role
-        judged = [(slot, self._reason(court, slot)) for slot in venue.slots(court, day, role)]
+        blocked, booked = self._masks.get(court.id, (0, 0))
+        judged = [(slot, self._reason(court, slot, blocked, booked)) for slot in venue.slots(court, day, role)]
         if self.question.with_unavailable:
             gone = venue.closed_slots(court, day, role)
             judged += [(slot, self._time_reason(slot) or "closed") for slot in gone]
             judged.sort(key=lambda slot_and_reason: slot_and_reason[0].starts_at)
         return ((slot, why) for slot, why in judged if why is None or self.question.with_unavailable)
 
-    def _reason(self, court: Court, slot: Slot) -> Reason | None:
+    def _reason(self, court: Court, slot: Slot, blocked: int, booked: int) -> Reason | None:
+        """`blocked` and `booked` are the cells of the court, asked for once: a day of fifty courts has a thousand slots."""
         if (why := self._time_reason(slot)) is not None:
             return why
         if not court.active:
             return "closed"
-        if self._meets(self._blocked.get(court.id, 0), slot):
+        cells = slot.mask << slot.cells.start - self.limits.start
+        if blocked & cells:
             return "blocked"
-        if self._meets(self._booked.get(court.id, 0), slot):
+        if booked & cells:
             return "booked"
         return "too_soon" if slot.cells.start < self.limits.noticed else None
 
@@ -119,26 +124,21 @@ class Sheet:
             return "past"
         return "beyond_horizon" if slot.cells.start >= self.limits.horizon else None
 
-    def _meets(self, mask: int, slot: Slot) -> bool:
-        return bool(mask >> (slot.cells.start - self.limits.start) & ((1 << len(slot.cells)) - 1))
-
     @cached_property
-    def _booked(self) -> dict[UUID, int]:
-        return self._masks([one for one in self.occupied if not one.blocked])
-
-    @cached_property
-    def _blocked(self) -> dict[UUID, int]:
-        return self._masks([one for one in self.occupied if one.blocked])
-
-    def _masks(self, occupied: Sequence[Occupied]) -> dict[UUID, int]:
-        """One bit for each cell from the first day on, set where the court is taken."""
-        masks: dict[UUID, int] = {}
-        for one in occupied:
-            cells = range(max(one.first, self.limits.start), one.end)
-            masks[one.court_id] = (
-                masks.get(one.court_id, 0) | ((1 << len(cells)) - 1) << cells.start - self.limits.start
-            )
+    def _masks(self) -> dict[UUID, tuple[int, int]]:
+        """By court, what is blocked and what is booked: one bit for each cell from the first day on."""
+        masks: dict[UUID, tuple[int, int]] = {}
+        for court_id, rows in groupby(self.occupied, _court):
+            blocked, booked = masks.get(court_id, (0, 0))
+            for one in rows:
+                first = max(one.first, self.limits.start)
+                bits = ((1 << max(0, one.end - first)) - 1) << first - self.limits.start
+                blocked, booked = (blocked | bits, booked) if one.blocked else (blocked, booked | bits)
+            masks[court_id] = blocked, booked
         return masks
+
+
+_court = attrgetter("court_id")
 
 
 def _cells(instant: datetime) -> float:

@@ -102,6 +102,11 @@ class Slot:
         """The cells since 1970 that it covers."""
         return range(int(self.starts_at.timestamp()) // CELL_SECONDS, int(self.ends_at.timestamp()) // CELL_SECONDS)
 
+    @cached_property
+    def mask(self) -> int:
+        """One bit for each of its cells, the lowest for the first."""
+        return (1 << len(self.cells)) - 1
+
 
 @dataclass(frozen=True)
 class Venue:

@@ -36,11 +36,11 @@ def test_a_promise_is_judged_by_the_median() -> None:
 
 def test_the_page_shows_what_was_measured_and_keeps_its_text() -> None:
     line = Line("holds", "/s", Series.of([2000.0]), "pgbench", Series.of([2500.0]), ratio_at_least(0.7))
-    measured = {"a": {"lines": [line.told()]}}
+    measured = {"a": {"lines": [line.told()], "circumstances": {"others_used_percent": 3}}}
     page = "Before.\n<!-- table, written by `make bench` -->\nyesterday\n<!-- end of table -->\nAfter.\n"
     shown = results.with_table(page, measured)
     assert shown.startswith("Before.\n")
     assert shown.endswith("After.\n")
-    assert "| a | holds | 2,000 /s | pgbench: 2,500 /s | 0.80 (0.80 to 0.80) | ratio ≥ 0.7 | yes |" in shown
+    assert "| a | holds | 2,000 /s | pgbench: 2,500 /s | 0.80 (0.80 to 0.80) | ratio ≥ 0.7 | yes | 3 % |" in shown
     assert "yesterday" not in shown
     assert "ratio ≥ 0.7" in table.text(measured)
