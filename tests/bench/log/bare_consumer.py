@@ -47,7 +47,8 @@ async def consume(consumer: AIOKafkaConsumer, connection: asyncpg.Connection[Any
         claimed = [dict(record.headers)["ce_id"].decode() for record in records]
         for record in records:
             BookingHeld.model_validate_json(record.value or b"")
-        await connection.execute(CLAIM, claimed)
+        async with connection.transaction():  # an effect without one would not be there once
+            await connection.execute(CLAIM, claimed)
         await consumer.commit()
 
 
