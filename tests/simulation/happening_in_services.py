@@ -8,9 +8,10 @@ from random import Random
 from services.chassis.breaker import ProviderLeftAlone
 from services.chassis.retrying import Failure
 from services.chassis.subscribing import Record
+from tests.simulation.groups import Group
 from tests.simulation.memory_log import Place
 from tests.simulation.moving import Happening, let, one_of
-from tests.simulation.offices import Group, Office
+from tests.simulation.offices import Office
 from tests.simulation.turns import Actor, Process
 from tests.simulation.world import World
 

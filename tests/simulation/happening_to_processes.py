@@ -17,7 +17,7 @@ POINTS = (
     *("checkout.made", "checkout.shown", "refund.begun", "refund.made", "refund.recorded"),
 )
 """Where a process may be doomed to die; those of transactions are passed most often."""
-JUMPS_SECONDS = (1, 1, 5, 5, 5, 20, 61, 61, 61, 300, 900, 3_600, 86_400)
+JUMPS_SECONDS = (1, 1, 5, 5, 5, 20, 20, 61, 61, 61, 300, 300, 900, 3_600, 86_400)
 
 
 async def _time(world: World, n: tuple[int, ...]) -> None:

@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from tests.simulation.facts import Facts, Said
+from tests.simulation.invariants_of_delivery import nothing_is_lost, nothing_vanishes
 from tests.simulation.invariants_of_mails import one_mail_for_each_news
 from tests.simulation.invariants_of_money import money_closes, one_charge_each, payments_know_what_polar_knows
 
@@ -20,21 +21,6 @@ LIVE = ("held", "confirmed")
 MAX_ACTIVE = 2
 KEYLESS = ("unblock", "erase")
 """Requests that need no key: to do it again changes nothing."""
-READS: Mapping[str, tuple[str, ...]] = {
-    "booking": ("payment.checkout_opened.v1", "payment.succeeded.v1", "payment.refunded.v1"),
-    "payments": (
-        *("booking.held.v1", "booking.confirmed.v1", "booking.rescheduled.v1", "booking.cancelled.v1"),
-        *("booking.expired.v1", "booking.completed.v1", "booking.refund_due.v1"),
-        *("user.profile.v1", "payment.refund_requested.v1", "polar.webhook.v1"),
-    ),
-    "notifications": (
-        *("booking.held.v1", "booking.confirmed.v1", "booking.rescheduled.v1", "booking.cancelled.v1"),
-        *("booking.expired.v1", "booking.completed.v1", "booking.refund_due.v1"),
-        *("user.profile.v1", "payment.refunded.v1", "payment.refund_failed.v1"),
-        *("resend.webhook.v1", "notification.queued.v1"),
-    ),
-}
-"""What each service must have dealt with."""
 
 
 def no_court_twice(facts: Facts) -> Iterator[str]:
@@ -92,33 +78,6 @@ def answers_are_true(facts: Facts) -> Iterator[str]:
     for booking_id, row in made.items():
         if str(booking_id) not in given and not unsure[_place(told[str(booking_id)][0].body)]:
             yield f"booking {booking_id} of {row['user_id']} was given to nobody"
-
-
-def nothing_is_lost(facts: Facts) -> Iterator[str]:
-    """I3: versions count 1, 2, 3 on the topic, in this order, to that of the row; and nothing waits to be sent."""
-    versions = defaultdict[str, list[int]](list)
-    for said in facts.about("booking.events"):
-        versions[said.key].append(said.body["version"])
-    for row in facts.rows["booking.bookings"]:
-        if versions[str(row["id"])] != list(range(1, row["version"] + 1)):
-            yield f"booking {row['id']} is at version {row['version']}, and told of {versions[str(row['id'])]}"
-    for service in READS:
-        if waiting := facts.rows[f"{service}.outbox"]:
-            yield f"{service} has {len(waiting)} events that it never sent"
-
-
-def nothing_vanishes(facts: Facts) -> Iterator[str]:
-    """I8: every record was dealt with by all who read it, none is on a retry tier, and none is a dead letter."""
-    for group, lag in facts.lags.items():
-        if lag:
-            yield f"group {group} has {lag} records before it"
-    for service, types in READS.items():
-        done = {row["event_id"] for row in facts.rows[f"{service}.inbox"]}
-        for said in facts.said:
-            if said.type in types and not said.copy and _is_main(said.topic) and said.id not in done:
-                yield f"{service} never dealt with {said.type} {said.id} of {said.key}"
-        for said in facts.about(f"{service}.dlt"):
-            yield f"{service} has a dead letter: {said.type} of {said.key}"
 
 
 def one_key_one_effect(facts: Facts) -> Iterator[str]:
@@ -208,7 +167,3 @@ def _same_booking(row: Any, event: Any) -> bool:
 def _utc(instant: datetime | str) -> str:
     at = datetime.fromisoformat(instant) if isinstance(instant, str) else instant
     return str(at.timestamp())
-
-
-def _is_main(topic: str) -> bool:
-    return ".retry." not in topic and not topic.endswith(".dlt")

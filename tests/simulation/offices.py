@@ -6,11 +6,8 @@ there, the plan does here.
 
 from __future__ import annotations
 
-import copy
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import asyncpg
@@ -18,8 +15,7 @@ import asyncpg
 from services.chassis.attempts import Attempts
 from services.chassis.consuming import Consumers
 from services.chassis.crons import Periodic
-from services.chassis.database import Database
-from services.chassis.dead_letters.consumers import BATCH, Mirror
+from services.chassis.dead_letters.consumers import Mirror
 from services.chassis.doorbell import Doorbell
 from services.chassis.outbox_queue import Queue
 from services.chassis.pipeline import Pipeline
@@ -29,50 +25,15 @@ from services.chassis.sending import Sender
 from services.chassis.service import Chassis
 from services.chassis.settings import Settings
 from services.chassis.subscribing import Record
-from services.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from services.chassis.working import DATABASE_BATCH, PROVIDER_BATCH
-from tests.simulation.databases import keep_time
+from tests.simulation.groups import Group, groups_of
 from tests.simulation.memory_log import MemoryLog, MemoryProducer, Place, due_at
 from tests.simulation.pinning import Chance, SimulatedClock
+from tests.simulation.stepped import SteppedDatabase, SteppedUnitOfWork
 from tests.simulation.turns import Process, checkpoint, reach
 
 WORKERS = 2
 POOL = 3
 """One statement at a time, but for a relay's."""
-
-
-class SteppedDatabase(Database):
-    async def fetch(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
-        await checkpoint("statement")
-        return await super().fetch(statement, *arguments)
-
-
-@dataclass(frozen=True)
-class SteppedUnitOfWork(UnitOfWorkFactory):
-    """The time that the database tells, where it was asked to, is brought up to the clock's before each transaction."""
-
-    told: dict[str, datetime] = field(default_factory=dict)
-
-    @asynccontextmanager
-    async def __call__(self) -> AsyncIterator[UnitOfWork]:
-        await checkpoint("transaction")
-        now = self.clock.now()
-        if self.told.get("now") != now:
-            await keep_time(self.database, now)
-            self.told["now"] = now
-        async with super().__call__() as work:
-            yield work
-
-
-@dataclass(frozen=True)
-class Group:
-    """A consumer group. With `delay_seconds` it is that of a retry tier."""
-
-    name: str
-    topics: tuple[str, ...]
-    batch: int
-    delay_seconds: float = 0.0
-    is_mirror: bool = False
 
 
 @dataclass
@@ -168,7 +129,7 @@ class Office:
         consumers, crons = self.build()
         settings, unit_of_work = self.chassis.settings, self.chassis.unit_of_work
         ladder = Ladder(self.name)
-        self.groups = tuple(_groups(consumers, ladder))
+        self.groups = tuple(groups_of(consumers, ladder))
         pipeline = Pipeline(settings, consumers, unit_of_work, ladder)
         pipeline.forwarder.producer = self.tools.producer
         pipeline._attempts = Attempts(self.chassis.database, self.tools.chance.uuid4())
@@ -217,41 +178,3 @@ class Office:
             for record in log.after(group.name, place, 1)
         )
         return min(heads, default=None)
-
-
-def _groups(consumers: Consumers, ladder: Ladder) -> list[Group]:
-    """As `working._subscribe` and `_mirror` have them."""
-    service = ladder.service
-    parts = {
-        service: consumers.main_topics,
-        f"{service}.projections": consumers.projected_topics,
-        f"{service}.paced": consumers.paced,
-    }
-    groups = [
-        Group(name, tuple(topic.name for topic in topics), _batch(calls=consumers.call_out_on(topics)))
-        for name, topics in parts.items()
-        if topics
-    ]
-    calls = _batch(calls=bool(consumers.calling_out))
-    for tier in ladder.tiers:
-        name = ladder.topic(tier)
-        groups.append(Group(name, (name,), calls, tier.delay.total_seconds()))
-    return [*groups, Group(ladder.dead_letters, (ladder.dead_letters,), BATCH, is_mirror=True)]
-
-
-def _batch(*, calls: bool) -> int:
-    return PROVIDER_BATCH if calls else DATABASE_BATCH
-
-
-def without_asking_the_broker(cron: Any, has_caught_up: Callable[[], bool]) -> Any:
-    async def may_fire() -> bool:
-        return has_caught_up()
-
-    return replace(cron, may_fire=may_fire)
-
-
-def of_one_process(adapter: Any, breaker: Any) -> Any:
-    """The same adapter, with a breaker of its own."""
-    own = copy.copy(adapter)
-    object.__setattr__(own, "breaker", breaker)
-    return own

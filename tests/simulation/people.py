@@ -26,7 +26,8 @@ PLAYERS = ("ana", "bo", "cem", "dee")
 ADMIN = "marta"
 COURTS = (court_id(1), court_id(5))
 """One of 90 minute slots, one of 60."""
-DAYS, SLOTS = 4, 3
+DAYS, SLOTS = (1, 2, 1, 3, 0), 3
+"""How many days ahead: some within the time in which nobody may cancel any more."""
 
 
 def user_id(name: str) -> UUID:
@@ -120,8 +121,8 @@ OPERATIONS: Mapping[str, Callable[[World, Call, Any], Awaitable[Response]]] = {
 async def slot_at(world: World, court: int, place: int) -> dict[str, Any]:
     """One of those of the next days, by its number: what `hold` and `move` want."""
     venue, found = await world.catalogue.court(COURTS[court % len(COURTS)])
-    day, number = divmod(place % (DAYS * SLOTS), SLOTS)
-    slots = venue.slots(found, _day(world.clock.at, day))
+    day, number = divmod(place % (len(DAYS) * SLOTS), SLOTS)
+    slots = venue.slots(found, _day(world.clock.at, DAYS[day]))
     starts_at = slots[(number * 4) % len(slots)].starts_at.isoformat()
     return {"court_id": found.id, "starts_at": starts_at}
 

@@ -14,6 +14,8 @@ from random import Random
 
 STEPS = 80
 """Some fifteen bookings' worth. Longer plans find no more for the same time: what goes wrong needs few steps, at the right moments."""
+OPENING = ("hold", "hold", "work", "hold", "work", "work", "pay")
+"""So that there is soon something for the others to happen to."""
 NUMBERS = 1 << 16
 CRASHES_MAX = 4
 """Of all processes together: a record that was begun five times without an end is a dead letter, and rightly so."""
@@ -44,7 +46,7 @@ class Plan:
     def draw(cls, seed: int, length: int = STEPS) -> Plan:
         chance = Random(f"{seed}:plan")  # noqa: S311 - it must come out the same again
         lose_webhooks, restless = chance.random() < 0.3, chance.random() < 0.5
-        kinds = chance.choices(list(DRAWN), list(WEIGHTS.values()), k=length)
+        kinds = [*OPENING, *chance.choices(list(DRAWN), list(WEIGHTS.values()), k=length - len(OPENING))]
         steps, crashes = [], 0
         for kind in kinds:
             crashes += kind in CRASHING
@@ -82,7 +84,7 @@ def _numbers(count: int) -> Callable[[Random], tuple[int, ...]]:
 
 WEIGHTS: Mapping[str, float] = {
     # players and staff
-    "hold": 11,
+    "hold": 13,
     "ask again": 4,
     "pay": 13,
     "cancel": 4,
@@ -91,9 +93,9 @@ WEIGHTS: Mapping[str, float] = {
     "unblock": 0.7,
     "erase": 0.5,
     # the services
-    "relay": 10,
-    "deliver": 16,
-    "work": 14,
+    "relay": 7,
+    "deliver": 12,
+    "work": 24,
     "deliver again": 1.5,
     "copy": 1.5,
     "rebalance": 1,
