@@ -61,8 +61,8 @@ class Check:
     severity: Literal["warn", "fail"]
     _status: Status | None = field(default=None, init=False)
     _since: datetime = field(default_factory=lambda: datetime.now(UTC), init=False)
-    _answered_at: float = field(default=-math.inf, init=False)
-    """By the monotonic clock."""
+    _silent_since: float = field(default=-math.inf, init=False)
+    """By the monotonic clock: the first question that had no answer, of those since the last answer. Before the first answer, for ever."""
 
     async def run(self) -> dict[str, Any]:
         started = time.perf_counter()
@@ -78,15 +78,16 @@ class Check:
         return told | {"time": rfc3339(datetime.now(UTC)), "since": rfc3339(self._note(status))}
 
     async def _answer(self) -> str:
-        limit = asyncio.timeout(CHECK_SECONDS)
+        asked_at, limit = time.monotonic(), asyncio.timeout(CHECK_SECONDS)
         try:
             async with limit:
                 output = await self.probe()
         except TimeoutError:
-            if limit.expired() and time.monotonic() < self._answered_at + PATIENCE_SECONDS:
+            self._silent_since = min(self._silent_since, asked_at)
+            if limit.expired() and asked_at < self._silent_since + PATIENCE_SECONDS:
                 raise Degraded(f"slow: no answer within {CHECK_SECONDS:.0f} s") from None
             raise
-        self._answered_at = time.monotonic()
+        self._silent_since = math.inf
         return output
 
     def _note(self, status: Status) -> datetime:
