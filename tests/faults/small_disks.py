@@ -1,4 +1,4 @@
-"""A disk of few megabytes in the place of a folder. Whoever runs this must be allowed to mount one, as in CI; elsewhere the test is left out."""
+"""A disk of few megabytes in the place of a folder. Who may mount none leaves its tests out; CI may."""
 
 from __future__ import annotations
 
