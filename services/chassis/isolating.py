@@ -33,7 +33,7 @@ AT_FAULT = Gauge(
 
 QUIET_MS = 1_000
 """How long one poll waits where there is nothing; it ends with the first record. FastStream's own wait is as short as what
-it sleeps after an empty poll, and a worker of seven consumers spent five percent of a core on polling fifty times a second."""
+it sleeps after an empty poll, and a third of what an idle worker did was to poll fifty times a second in each of its consumers."""
 
 Found: TypeAlias = "Callable[[TopicPartition, int], None]"
 """Gets the partition that is paused, and the offset from which on it was read."""

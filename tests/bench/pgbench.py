@@ -34,7 +34,14 @@ async def pgbench(postgres: Postgres, database: str, role: str, script: str, cli
         (folder / "script.sql").write_text(script)
         told = await output(
             str(postgres.binary("pgbench")),
-            *("--no-vacuum", "--protocol=prepared", "--log", f"--client={clients}", f"--time={max(1, round(seconds))}"),
+            *(
+                "--no-vacuum",
+                "--protocol=prepared",
+                "--log",
+                "--define=i=0",
+                f"--client={clients}",
+                f"--time={max(1, round(seconds))}",
+            ),
             *("--file=script.sql", f"--host={HOST}", f"--port={postgres.port}", f"--username={role}", database),
             environment={"PGPASSWORD": role},
             folder=folder,

@@ -1,6 +1,7 @@
 """A consumer that does nothing but look at its clock: `python -m tests.bench.log.reader BOOTSTRAP TOPIC`.
 
-Told a list of ids, it answers when all of these events have come, with the moment of each by its id: JSON, in seconds of the monotonic clock.
+Told a list of ids, it answers when all of these events have come, with the moment of each by its id:
+JSON, in seconds of the monotonic clock.
 """
 
 from __future__ import annotations

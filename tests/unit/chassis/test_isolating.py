@@ -37,7 +37,7 @@ class Consumer:
         return self.positions[partition]
 
     async def committed(self, partition: TopicPartition) -> int:
-        return COMMITTED + partition.partition
+        return COMMITTED + int(partition.partition)
 
     async def getmany(self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None) -> Any:
         del partitions, max_records
