@@ -30,8 +30,8 @@ log = structlog.get_logger()
 
 ANSWER_MS = 40_000
 """How long one request may be under way before it is sent again, under the same number: the broker takes it once."""
-PORTION = 50
-"""Rows between two turns of the loop, some 1 ms of work: the first are on their way while others are made ready, and a process that gets
+PORTION = 100
+"""Rows between two turns of the loop, some 2 ms of work: the first are on their way while others are made ready, and a process that gets
 little of its machine still beats in time."""
 CLOSED_WITHIN_SECONDS = 2.0
 NOT_QUEUED = (UnknownTopicOrPartitionError, KafkaTimeoutError)

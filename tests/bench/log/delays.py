@@ -45,9 +45,10 @@ class Way:
             await self.carrier.hold()
 
     async def _travel(self, rate: int, events: int) -> list[float]:
-        await self.reader.tell(str(events))
         await self.writer.tell(f"{rate} {events}")
-        committed, seen = orjson.loads(await self.writer.answer()), orjson.loads(await self.reader.answer())
+        committed = orjson.loads(await self.writer.answer())
+        await self.reader.tell(orjson.dumps(list(committed)).decode())
+        seen = orjson.loads(await self.reader.answer())
         return [(seen[event_id] - at) * 1000 for event_id, at in committed.items()]
 
 

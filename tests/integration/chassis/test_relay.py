@@ -142,7 +142,7 @@ async def test_a_relay_that_gets_little_of_its_machine_keeps_its_session_and_sen
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each row takes so long that all of them take longer than a session may be idle."""
-    rows, row_seconds = 300, 0.01
+    rows, row_seconds = BATCH, 0.005
     assert rows * row_seconds > int(CONNECTION["idle_in_transaction_session_timeout"]) / 1000
 
     def slowly(**row: Any) -> Any:
