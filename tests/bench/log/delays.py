@@ -21,6 +21,8 @@ EVENTS_MIN = 40
 """Of one round: fewer have no 99th percentile."""
 FIRST_EVENTS = 10
 """Not measured: a carrier that was held, and connections that were idle, begin anew."""
+WARM_UP_EVENTS = 3_000
+"""Before the first round: Java compiles what is called often."""
 WITHIN_MS = {50: 3.0, 99: 10.0}
 TUNED_POLL_MS, POLL_MS = 5, 500
 """Debezium's `poll.interval.ms`: the best that was found for it, and what it is by default."""
@@ -74,6 +76,8 @@ async def measure(bench: Bench) -> Sequence[Line]:
         way(connect) as by_debezium,
     ):
         await connect.poll_every(TUNED_POLL_MS)
+        for warmed in (by_relay, by_debezium):
+            await warmed.delays_ms(DEFAULT_RATE, WARM_UP_EVENTS)
         lines = [
             line for rate in RATES for line in await _at(bench, rate, {"relay": by_relay, "Debezium": by_debezium})
         ]
