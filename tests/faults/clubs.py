@@ -16,7 +16,7 @@ from services.booking.venues import seed
 from services.booking.venues.seed import court_id
 from tests.integration.booking.conftest import Club
 from tests.integration.booking.in_process import migrate, settings_for
-from tests.integration.booking.slots import SLOTS_A_DAY, tomorrow
+from tests.integration.booking.slots import SLOTS_A_DAY, SOONEST_DAYS, tomorrow
 from tests.stack import TestStack
 
 COURTS = 4
@@ -34,7 +34,7 @@ class Slots:
         court, later = self.given % COURTS + 1, self.given // COURTS
         day, slot = divmod(later, SLOTS_A_DAY)
         self.given += 1
-        starts_at: datetime = tomorrow(day + 1) + timedelta(minutes=90 * slot)
+        starts_at: datetime = tomorrow(day + SOONEST_DAYS) + timedelta(minutes=90 * slot)
         return str(court_id(court)), starts_at.isoformat()
 
 

@@ -12,6 +12,8 @@ from services.booking.venues.seed import court_id
 MADRID = ZoneInfo("Europe/Madrid")
 SLOTS_A_DAY = 10
 COURTS_ON_90 = 4
+SOONEST_DAYS = 2
+"""Whatever the hour of the test, more than a day is left to cancel in."""
 
 
 def tomorrow(days: int = 1) -> datetime:
@@ -24,7 +26,7 @@ def _slots() -> Iterator[tuple[str, str]]:
     for number in count():
         court, later = number % COURTS_ON_90 + 1, number // COURTS_ON_90
         day, slot = divmod(later, SLOTS_A_DAY)
-        starts_at = tomorrow(day + 1).astimezone(UTC) + timedelta(minutes=90 * slot)
+        starts_at = tomorrow(day + SOONEST_DAYS).astimezone(UTC) + timedelta(minutes=90 * slot)
         yield str(court_id(court)), starts_at.astimezone(MADRID).isoformat()
 
 

@@ -269,6 +269,8 @@ async def test_one_statement_for_any_number_of_courts_and_days(club: Club) -> No
         club.database_url, min_size=0, init=listen, connection_class=StatelessConnection
     ) as pool:
         counted = replace(database, pool=pool)
+        await look(counted, Question(venue, now.date(), 1), now)  # a connection learns its types at its first question
+        sent.clear()
         for days, court in ((1, court_id(1)), (1, None), (14, court_id(1)), (14, None)):
             question = Question(venue, now.date() + timedelta(days=1), days, court_id=court, with_unavailable=True)
             shown = represent(await look(counted, question, now))

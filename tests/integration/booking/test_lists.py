@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 
 from deploy.tokens import user_id
 from services.booking.app import ROUTERS, TITLE
+from services.booking.availability.answering import Answers
 from services.booking.settings import BookingSettings
 from services.booking.users.mutations import KnownUsers
 from services.booking.venues import queries as catalogue_module
@@ -202,8 +203,10 @@ async def listening(club: Club) -> AsyncIterator[tuple[httpx.AsyncClient, list[s
     ) as pool:
         database, clock = Database(engine, async_sessionmaker(engine), pool, engine), DatabaseClock()
         unit_of_work = UnitOfWorkFactory(database, clock, lambda: None)
+        chassis = Chassis(settings, database, clock, unit_of_work, Doorbell(club.database_url))
         state = {
-            "chassis": Chassis(settings, database, clock, unit_of_work, Doorbell(club.database_url)),
+            "chassis": chassis,
+            "answers": Answers(chassis),
             "verifier": TokenVerifier(settings),
             "catalogue": Catalogue(database),
             "known_users": KnownUsers(unit_of_work),
