@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Iterable
 
 import asyncpg
 import httpx
@@ -47,20 +47,25 @@ async def health(club: OwnClub, path: str) -> tuple[int, str]:
     return answer.status_code, str(answer.json()["status"])
 
 
+async def refused_in_seconds(club: OwnClub, crowd: Iterable[Awaitable[httpx.Response]]) -> float:
+    """Until everybody was told to come again, while the process said that it is well."""
+    began = time.monotonic()
+    asked = asyncio.gather(*crowd)
+    await until_waiting(club, CONNECTIONS)
+    assert await health(club, "/livez") == (200, "pass")
+    assert (await health(club, "/readyz"))[0] == 200
+    answers = await asked
+    assert {answer.status_code for answer in answers} == {503}
+    assert explained(answers)
+    return time.monotonic() - began
+
+
 async def test_a_crowd_that_waits_for_one_player_is_told_soon_and_the_process_stays_well(club: OwnClub) -> None:
     """By the pool of the hold: the player's row is locked, and every hold waits for it with a connection in its hand."""
     player = await club.sign_in("beset")
     async with club.database.transaction():
         await club.database.execute("SELECT FROM users WHERE id = $1 FOR UPDATE", player)
-        began = time.monotonic()
-        crowd = asyncio.gather(*(club.hold_one("beset") for _ in range(CROWD)))
-        await until_waiting(club, CONNECTIONS)
-        assert await health(club, "/livez") == (200, "pass")
-        assert (await health(club, "/readyz"))[0] == 200
-        answers = await crowd
-        took = time.monotonic() - began
-    assert {answer.status_code for answer in answers} == {503}
-    assert explained(answers)
+        took = await refused_in_seconds(club, (club.hold_one("beset") for _ in range(CROWD)))
     assert took < QUICK_SECONDS < CROWD / CONNECTIONS * LOCK_SECONDS
     assert ACQUIRE_SECONDS + 2 * LOCK_SECONDS < QUICK_SECONDS
     assert (await club.hold_one("beset")).status_code == 201
@@ -71,15 +76,7 @@ async def test_a_crowd_that_waits_for_one_booking_is_told_soon_and_the_process_s
     booking = await club.held("popular")
     async with club.database.transaction():
         await club.database.execute("SELECT FROM bookings WHERE id = $1 FOR UPDATE", booking["id"])
-        began = time.monotonic()
-        crowd = asyncio.gather(*(club.cancel("popular", booking["id"]) for _ in range(CROWD)))
-        await until_waiting(club, CONNECTIONS)
-        assert await health(club, "/livez") == (200, "pass")
-        assert (await health(club, "/readyz"))[0] == 200
-        answers = await crowd
-        took = time.monotonic() - began
-    assert {answer.status_code for answer in answers} == {503}
-    assert explained(answers)
+        took = await refused_in_seconds(club, (club.cancel("popular", booking["id"]) for _ in range(CROWD)))
     assert took < QUICK_SECONDS
     assert (await club.cancel("popular", booking["id"])).status_code == 200
 
