@@ -6,6 +6,7 @@ import logging
 import sys
 from typing import Any
 
+import stamina
 import typer
 from typer.core import TyperGroup
 
@@ -41,8 +42,9 @@ def _complain(trouble: Trouble) -> None:
     raise SystemExit(trouble.exit_code)
 
 
-# A verb says in a sentence what its clients of the broker met; without a handler, Python would print their own words before it.
+# A verb says in a sentence what its clients met; without these lines their own words would be printed before it.
 logging.getLogger("aiokafka").addHandler(logging.NullHandler())
+stamina.instrumentation.set_on_retry_hooks([])
 
 app = typer.Typer(
     cls=Verbs, no_args_is_help=True, pretty_exceptions_enable=False, help="Court booking, on your machine."

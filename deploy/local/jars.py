@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import stamina
+
 from deploy.local.errors import WrongEnvironment
 
 KAFKA = "org.apache.kafka:kafka_2.13:4.4.0"
@@ -27,6 +29,7 @@ LOCK_HEADER = f"""\
 # Written by `python -m deploy.local.jars`; a file that differs is refused.
 """
 DOWNLOADS_AT_ONCE = 8
+TRIES = 5
 
 Progress = Callable[[int], None]
 """Told the bytes as they come; an exception that it raises ends the download."""
@@ -73,12 +76,24 @@ def fetch(folder: Path, on_bytes: Progress, lock: Path = LOCK) -> list[Path]:
 def _download(jar: Jar, incoming: Path, folder: Path, on_bytes: Progress, lock: Path) -> None:
     """Beside its place first, and moved there once whole and verified: a download that was cut off leaves no half jar behind."""
     try:
-        file = Path(_maven(incoming, on_bytes).project(*_project(jar)).at_version(_version(jar)).artifact().resolve())
+        file = _downloaded(jar, incoming, on_bytes)
     except (OSError, RuntimeError) as error:
         hint = "is Maven Central reachable? (a mirror goes into ~/.config/jgo.conf: [repositories] central = <url>)"
         raise WrongEnvironment(f"{jar.file_name} could not be downloaded; {hint}") from error
     _verify(jar, file, lock)
     file.replace(folder / jar.file_name)
+
+
+def _passing(error: Exception) -> bool:
+    """A name that is not found for a second, a connection that is cut: not that the download was given up."""
+    return isinstance(error, OSError | RuntimeError) and not isinstance(error, InterruptedError)
+
+
+@stamina.retry(on=_passing, attempts=TRIES, wait_initial=1.0, timeout=None)
+def _downloaded(jar: Jar, incoming: Path, on_bytes: Progress) -> Path:
+    """Each try in a folder of its own: jgo takes what a try before it left half for the whole."""
+    cache = Path(tempfile.mkdtemp(dir=incoming))
+    return Path(_maven(cache, on_bytes).project(*_project(jar)).at_version(_version(jar)).artifact().resolve())
 
 
 def _verify(jar: Jar, file: Path, lock: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import http.server
 import json
 import os
 import re
@@ -10,12 +12,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import jwt
 import pytest
+from jgo.config import GlobalSettings
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -182,6 +186,57 @@ def test_a_jar_that_is_not_the_locked_one_is_refused(tmp_path: Path) -> None:
     (tmp_path / "broker-1.0.jar").write_bytes(b"something else")
     with pytest.raises(WrongEnvironment, match=r"broker-1\.0\.jar is not the file that kafka\.lock names: SHA-256"):
         jars.fetch(tmp_path, lambda _: None, lock)
+
+
+class ShakyRepository(http.server.BaseHTTPRequestHandler):
+    """Breaks off the first `breaks` answers in their middle, then is a Maven repository of one jar."""
+
+    jar = b"a broker" * 100
+    breaks = 2
+
+    def do_GET(self) -> None:
+        body = (
+            hashlib.sha1(self.jar, usedforsecurity=False).hexdigest().encode()
+            if self.path.endswith(".sha1")
+            else self.jar
+        )
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[: len(body) // 2] if self.breaks else body)
+        type(self).breaks = max(0, self.breaks - 1)
+
+    def log_message(self, format: str, *_: object) -> None:  # noqa: A002 - the name that the standard library gives it
+        """Says nothing."""
+
+
+def test_a_download_that_breaks_off_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with http.server.ThreadingHTTPServer((HOST, 0), ShakyRepository) as repository:
+        threading.Thread(target=repository.serve_forever, daemon=True).start()
+        mirror = GlobalSettings(repositories={"central": f"http://{HOST}:{repository.server_port}"})
+        monkeypatch.setattr(GlobalSettings, "load", lambda: mirror)
+        lock = tmp_path / "kafka.lock"
+        lock.write_text(f"{hashlib.sha256(ShakyRepository.jar).hexdigest()}  org.example:broker:1.0\n")
+        (found,) = jars.fetch(tmp_path / "jars", lambda _: None, lock)
+        repository.shutdown()
+    assert found.read_bytes() == ShakyRepository.jar
+    assert ShakyRepository.breaks == 0
+    assert list(found.parent.iterdir()) == [found]
+
+
+def test_a_download_that_was_given_up_is_not_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = []
+
+    def given_up(*_: object) -> None:
+        tries.append(1)
+        raise InterruptedError("the download was given up")
+
+    monkeypatch.setattr(jars, "_maven", given_up)
+    lock = tmp_path / "kafka.lock"
+    lock.write_text(f"{'0' * 64}  org.example:broker:1.0\n")
+    with pytest.raises(WrongEnvironment, match=r"broker-1\.0\.jar could not be downloaded"):
+        jars.fetch(tmp_path / "jars", lambda _: None, lock)
+    assert len(tries) == 1
 
 
 def test_the_lock_holds_the_kafka_that_the_code_names() -> None:

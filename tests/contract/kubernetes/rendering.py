@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import stamina
 import yaml
 
 from deploy.local.environment import ROOT
@@ -21,19 +22,23 @@ Manifest = Mapping[str, Any]
 
 @cache
 def rendered(overlay: str) -> list[Manifest]:
-    command = [
-        go(),
-        "-C",
-        str(Path(__file__).parent),
-        "tool",
-        "kustomize",
-        "build",
-        str(KUBERNETES / "overlays" / overlay),
-    ]
+    _download_modules()
+    return list(yaml.safe_load_all(_go("tool", "kustomize", "build", str(KUBERNETES / "overlays" / overlay))))
+
+
+@cache
+@stamina.retry(on=AssertionError, attempts=3, wait_initial=1.0, timeout=None)
+def _download_modules() -> None:
+    """Go gives up at the first name that is not found."""
+    _go("mod", "download")
+
+
+def _go(*arguments: str) -> str:
+    command = [go(), "-C", str(Path(__file__).parent), *arguments]
     environment = os.environ | {"GOFLAGS": "-mod=readonly"}
     ended = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False, env=environment)
     assert ended.returncode == 0, ended.stderr[-2000:]
-    return list(yaml.safe_load_all(ended.stdout))
+    return ended.stdout
 
 
 def of(overlay: str, kind: str, **labels: str) -> list[Manifest]:
