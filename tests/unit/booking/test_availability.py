@@ -71,8 +71,7 @@ def test_only_free_slots_are_shown_unless_the_others_are_asked_for() -> None:
 @settings(max_examples=200, deadline=None)
 def test_what_is_shown_is_what_nothing_speaks_against(now: datetime, notice: int, horizon: int, active: bool) -> None:
     court = replace(CENTRAL, active=active)
-    told = {"minimum_notice_minutes": notice, "booking_horizon_days": horizon, "courts": (court,), "_grids": {}}
-    venue = replace(CLUB, **told)
+    venue = replace(CLUB, minimum_notice_minutes=notice, booking_horizon_days=horizon, courts=(court,), _grids={})
     booked = booked_from(datetime(2026, 11, 27, 16, tzinfo=UTC), 90)
     shown = [slot for slot, _ in sheet(Question(venue, FRIDAY), now, booked).slots(court, FRIDAY)]
     judged = sheet(everything(venue), now, booked).slots(court, FRIDAY)
