@@ -14,6 +14,7 @@ from services.booking.bookings import api as bookings
 from services.booking.bookings import consumers as payments
 from services.booking.bookings import mutations
 from services.booking.bookings import reading_api as reading
+from services.booking.bookings.outlook import Outlooks
 from services.booking.calendars import api as calendars
 from services.booking.closures import api as closures
 from services.booking.closures import mutations as closing
@@ -47,6 +48,7 @@ def build(chassis: Chassis) -> Service:
         crons=crons(catalogue),
         state={
             "answers": Answers(chassis),
+            "outlooks": Outlooks(chassis),
             "catalogue": catalogue,
             "known_users": KnownUsers(chassis.unit_of_work),
             "calendar_key": settings.calendar_key,

@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from pydantic import SecretStr
 
 from services.booking.availability.answering import Answers
+from services.booking.bookings.outlook import Outlooks
 from services.booking.users.mutations import KnownUsers
 from services.booking.venues.queries import Catalogue
 from services.chassis.service import Chassis
@@ -37,8 +38,13 @@ async def _answers(request: Request) -> Answers:
     return cast("Answers", request.app.state.answers)
 
 
+async def _outlooks(request: Request) -> Outlooks:
+    return cast("Outlooks", request.app.state.outlooks)
+
+
 ChassisOf = Annotated[Chassis, Depends(_chassis)]
 AnswersOf = Annotated[Answers, Depends(_answers)]
+OutlooksOf = Annotated[Outlooks, Depends(_outlooks)]
 CatalogueOf = Annotated[Catalogue, Depends(_catalogue)]
 KnownUsersOf = Annotated[KnownUsers, Depends(_known_users)]
 CalendarKeyOf = Annotated[SecretStr, Depends(_calendar_key)]

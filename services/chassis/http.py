@@ -21,7 +21,7 @@ from uuid_utils.compat import uuid7
 from services.chassis import docs, problem_answers, problem_pages, problems
 from services.chassis.openapi import DescribedAPI
 from services.chassis.settings import Settings
-from services.chassis.telemetry import tracing
+from services.chassis.telemetry import current_traceparent, tracing
 
 log = structlog.get_logger()
 
@@ -120,8 +120,8 @@ class RequestContext:
             request_id = str(uuid7())
         # The route is known at the end only, and the path would say too much: ids, and the secret of a calendar.
         kind = SpanKind.SERVER if scope["path"] not in ASKED_OFTEN else None
-        with tracing(headers.get("traceparent"), request_id, scope["method"], kind) as traceparent:
-            answer = _Answer(send, request_id, traceparent, self.protection)
+        with tracing(headers.get("traceparent"), request_id, scope["method"], kind):
+            answer = _Answer(send, request_id, current_traceparent() or "", self.protection)
             scope[ADDED] = answer.headers
             try:
                 if _length(headers) > self.body_max_bytes:

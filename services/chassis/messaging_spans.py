@@ -63,7 +63,7 @@ def receiving(records: Sequence[Record], group: str) -> Iterator[None]:
         yield
 
 
-def processing(record: Record, group: str, told: Envelope | None) -> AbstractContextManager[str]:
+def processing(record: Record, group: str, told: Envelope | None) -> AbstractContextManager[None]:
     """Around the handling of one record, in the batch that is being received. `told` is `None` when it cannot be read."""
     traceparent = told.traceparent if told else _traceparent_of(record.headers)
     correlation_id = told.correlation_id if told else None

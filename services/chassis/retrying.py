@@ -183,8 +183,10 @@ def _sqlstate(error: BaseException) -> str:
 
 def attempt_of(record: ConsumerRecord[bytes, bytes]) -> int:
     """How often this record has failed so far. A header that is no number counts as none: it is not ours."""
-    value = next((value or b"" for name, value in record.headers if name == ATTEMPT), b"0")
-    return int(value) if value.isdigit() and len(value) < 6 else 0  # noqa: PLR2004 - five digits: far past any ladder
+    for name, value in record.headers:
+        if name == ATTEMPT:
+            return int(value) if value and value.isdigit() and len(value) < 6 else 0  # noqa: PLR2004 - five digits: far past any ladder
+    return 0
 
 
 def _with_failure(record: ConsumerRecord[bytes, bytes], error: Exception, attempt: int, now: datetime) -> Headers:

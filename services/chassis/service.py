@@ -18,7 +18,7 @@ import structlog
 import uvloop
 from fastapi import APIRouter
 
-from services.chassis import crash_points, health, http, logging, migrations, outbox_tidying
+from services.chassis import collecting, crash_points, health, http, logging, migrations, outbox_tidying
 from services.chassis.auth import TokenVerifier
 from services.chassis.breaker import Breaker
 from services.chassis.broker_watch import BrokerWatch
@@ -153,6 +153,7 @@ class Process:
             verifier=TokenVerifier(self.settings),
             **service.state,
         )
+        collecting.begin()
         parts = [serve(app, listener, self.settings, self.stopping), *self._work(chassis, service)]
         try:
             return await self._supervise(

@@ -70,17 +70,15 @@ def tracing(
     kind: SpanKind | None = SpanKind.INTERNAL,
     attributes: Attributes | None = None,
     links: Sequence[Link] = (),
-) -> Iterator[str]:
+) -> Iterator[None]:
     """Everything inside logs and publishes under this trace, or a new one when there is none that can be read.
 
-    Yields the traceparent of the new span. With `kind=None` it is recorded nowhere.
+    With `kind=None` it is recorded nowhere.
     """
-    span = begin(name, kind, traceparent, attributes, links)
-    context = span.get_span_context()
     correlated = _correlation_id.set(correlation_id)
     try:
-        with current(span):
-            yield written(context) or ""
+        with current(begin(name, kind, traceparent, attributes, links)):
+            yield
     finally:
         _correlation_id.reset(correlated)
 

@@ -38,6 +38,7 @@ from services.payments.webhooks import mutations as webhooks
 from services.payments.webhooks.api import router as webhooks_router
 from services.payments.webhooks.consumers import look_where_told
 from services.payments.webhooks.domain import WEBHOOK_MAX_BYTES, PolarWebhook
+from services.payments.webhooks.receiving import Receiving
 
 SETTLED: tuple[type[BookingEvent], ...] = (
     BookingConfirmed,
@@ -74,7 +75,11 @@ def build(chassis: Chassis) -> Service:
         routers=ROUTERS,
         consumers=consumers(polar, timedelta(seconds=settings.unsettled_seconds + polar.deadline_seconds)),
         crons=(*CRONS, *errands(reconciler, timedelta(seconds=settings.reconcile_every_seconds))),
-        state={"polar_webhook_secrets": settings.polar_webhook_secrets, "polar": polar},
+        state={
+            "polar_webhook_secrets": settings.polar_webhook_secrets,
+            "receiving": Receiving(chassis.unit_of_work),
+            "polar": polar,
+        },
         close=polar.close,
     )
 

@@ -1,4 +1,4 @@
-"""g. The books grow: holds and availability with ten thousand, a million and, on request, ten million bookings of the past.
+"""g. The books grow: holds, availability and the way to a consumer with ten thousand, a million and, on request, ten million bookings.
 
 Each size is a database of its own with an API process of its own, so that all of them can be measured in the same rounds.
 """
@@ -15,8 +15,9 @@ from tests.bench.booking_api import BookingApi, booking_api
 from tests.bench.history import live_through
 from tests.bench.holds import HOLDS_A_SECOND, regulars
 from tests.bench.lines import Line, ratio_at_least, ratio_at_most
+from tests.bench.log import carriers, delays, outboxes
 from tests.bench.pgbench import pgbench
-from tests.bench.rounds import Series, interleaved
+from tests.bench.rounds import Series, interleaved, percentile
 
 CLIENTS = 8
 AT_MOST = 1.2
@@ -41,10 +42,12 @@ async def measure(bench: Bench) -> list[Line]:
             await books.api.club.clear()
             await availability.fill_a_day(books.api.club)
         days = await _in_turn(bench, shelf, _look_at_a_day)
+        delays_ms = await _delays_ms(stack, bench, shelf)
     return [
         *_lines(shelf, f"holds over HTTP, {CLIENTS} clients", "/s", over_http),
         *_lines(shelf, f"holds by pgbench, {CLIENTS} clients", "/s", by_pgbench),
         *_lines(shelf, "a day of 50 courts, made anew", "ms", days),
+        *_lines(shelf, f"COMMIT to consumer at {delays.DEFAULT_RATE} events/s, p50", "ms", delays_ms),
     ]
 
 
@@ -80,6 +83,28 @@ async def _hold_by_pgbench(bench: Bench, books: Books) -> float:
 
 async def _look_at_a_day(bench: Bench, books: Books) -> float:
     return await availability.mean_ms(books.api.database_url, bench.seconds / 4)
+
+
+async def _delays_ms(stack: AsyncExitStack, bench: Bench, shelf: Sequence[Books]) -> list[Series]:
+    """A whole worker beside each of the books, all but one of them held."""
+    ways = [await _way(stack, bench, books) for books in shelf]
+    for way in ways:
+        await way.delays_ms(delays.DEFAULT_RATE, delays.WARM_UP_EVENTS)
+
+    def median_of(way: delays.Way) -> Callable[[], Awaitable[float]]:
+        async def measure() -> float:
+            return percentile(await way.delays_ms(delays.DEFAULT_RATE, int(delays.DEFAULT_RATE * bench.seconds)), 50)
+
+        return measure
+
+    sides = {str(books.bookings): median_of(way) for books, way in zip(shelf, ways, strict=True)}
+    return list((await interleaved(bench.rounds, sides)).values())
+
+
+async def _way(stack: AsyncExitStack, bench: Bench, books: Books) -> delays.Way:
+    outbox = await stack.enter_async_context(outboxes.of(bench.stack, books.api.database_url))
+    relay = await stack.enter_async_context(carriers.relay(outbox, f"relay-{books.bookings}"))
+    return await stack.enter_async_context(delays.way(relay))
 
 
 def _lines(shelf: Sequence[Books], told: str, unit: str, found: Sequence[Series]) -> list[Line]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from services.notifications.webhooks import mutations as resend_webhooks
 from services.payments.webhooks import mutations as polar_webhooks
+from services.payments.webhooks.domain import parse
+from services.payments.webhooks.receipts import Receipt
 from tests.simulation import people
 from tests.simulation.moving import Happening, one_of
 from tests.simulation.offices import Office
@@ -33,7 +35,8 @@ def bring(world: World, office: Office, webhook: Webhook, *, ends: bool = True) 
     async def receive() -> None:
         async with office.chassis.unit_of_work() as work:
             if is_polars:
-                await polar_webhooks.store(work, webhook.id, webhook.body)
+                told = Receipt.of(webhook.id, parse(webhook.body), webhook.body, work.now)
+                await polar_webhooks.store(work, [told])
             else:
                 await resend_webhooks.store(work, webhook.id, webhook.body)
         if ends:

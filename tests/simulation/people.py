@@ -12,8 +12,10 @@ from fastapi import Response
 from services.booking.blocked_slots.api import block_slots, unblock_slots
 from services.booking.blocked_slots.representation import BlockIn
 from services.booking.bookings.api import cancel_booking, hold_slot, reschedule_booking
+from services.booking.bookings.outlook import Outlook, Outlooks
 from services.booking.bookings.representation import CancelIn, HoldIn, RescheduleIn
 from services.booking.users.api import erase_me
+from services.booking.venues.domain import Court, Slot, Venue
 from services.booking.venues.seed import VENUE_ID, court_id
 from services.chassis.auth import Principal
 from services.chassis.problems import Problem
@@ -74,9 +76,16 @@ def _begin(world: World, call: Call) -> Actor:
     return world.turns.begin(f"{call.op} {call.number}", world.booking.api, run)
 
 
+class _Alone(Outlooks):
+    """Each looks in a turn of its own: who looks together with whom is the loop's choice, not the seed's."""
+
+    async def of(self, venue: Venue, court: Court, slot: Slot) -> Outlook:
+        return await self._look((venue, court, slot))
+
+
 async def _hold(world: World, call: Call, known_users: Any) -> Response:
     body = HoldIn(**call.arguments)
-    return await hold_slot(body, *_told(world, call), known_users, call.key)
+    return await hold_slot(body, *_told(world, call), known_users, _Alone(world.booking.chassis), call.key)
 
 
 async def _cancel(world: World, call: Call, _: Any) -> Response:
@@ -86,7 +95,8 @@ async def _cancel(world: World, call: Call, _: Any) -> Response:
 async def _move(world: World, call: Call, _: Any) -> Response:
     arguments = dict(call.arguments)
     booking_id = arguments.pop("booking_id")
-    return await reschedule_booking(booking_id, RescheduleIn(**arguments), *_told(world, call), call.key)
+    looks = _Alone(world.booking.chassis)
+    return await reschedule_booking(booking_id, RescheduleIn(**arguments), *_told(world, call), looks, call.key)
 
 
 async def _block(world: World, call: Call, known_users: Any) -> Response:

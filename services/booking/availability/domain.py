@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
-from itertools import groupby
 from math import ceil, floor
-from operator import attrgetter
+from struct import iter_unpack
 from typing import Literal, NamedTuple
 from uuid import UUID
 
@@ -16,16 +15,19 @@ from services.booking.venues.domain import CELL_SECONDS, Court, Slot, Venue
 from services.booking.venues.grid import first_instant
 from services.chassis.auth import Role
 
+CELLS = ">ii"
 Reason = Literal["booked", "blocked", "closed", "past", "too_soon", "beyond_horizon"]
 
 
 class Occupied(NamedTuple):
-    """Cells of a court, from the first one to before `end`, that a booking or a block has."""
+    """What stands on a court: for each booking and each block the cell in which it begins and the one before which it ends.
+
+    Whole cells, rounded outwards, each two integers of four bytes (big-endian), as PostgreSQL sends them: most answers only compare them.
+    """
 
     court_id: UUID
-    first: int
-    end: int
-    blocked: bool
+    booked: bytes | None
+    blocked: bytes | None
 
 
 @dataclass(frozen=True)
@@ -95,19 +97,37 @@ class Sheet:
     limits: Limits
     occupied: tuple[Occupied, ...]
 
-    def slots(self, court: Court, day: date) -> Iterator[tuple[Slot, Reason | None]]:
+    def slots(self, court: Court, day: date) -> Iterable[tuple[Slot, Reason | None]]:
         """In order; those that can be held have no reason, and the others are there when they were asked for."""
-        venue, role = self.question.venue, self.question.role
-        blocked, booked = self._masks.get(court.id, (0, 0))
-        judged = [(slot, self._reason(court, slot, blocked, booked)) for slot in venue.slots(court, day, role)]
+        offered = self.question.venue.slots(court, day, self.question.role)
         if self.question.with_unavailable:
-            gone = venue.closed_slots(court, day, role)
-            judged += [(slot, self._time_reason(slot) or "closed") for slot in gone]
-            judged.sort(key=lambda slot_and_reason: slot_and_reason[0].starts_at)
-        return ((slot, why) for slot, why in judged if why is None or self.question.with_unavailable)
+            return self._judged(court, day, offered)
+        return [(slot, None) for slot in self._free(court, offered)] if court.active else []
+
+    def _free(self, court: Court, offered: list[Slot]) -> list[Slot]:
+        """Those that `_reason` has nothing against: a day of fifty courts has a thousand slots to look at, for each who opens it."""
+        limits, (blocked, booked) = self.limits, self._masks.get(court.id, (0, 0))
+        earliest, horizon, first_cell, taken = (
+            max(limits.begun, limits.noticed),
+            limits.horizon,
+            limits.start,
+            blocked | booked,
+        )
+        return [
+            slot
+            for slot in offered
+            if earliest <= (start := slot.cells.start) < horizon and not taken & slot.mask << start - first_cell
+        ]
+
+    def _judged(self, court: Court, day: date, offered: list[Slot]) -> list[tuple[Slot, Reason | None]]:
+        blocked, booked = self._masks.get(court.id, (0, 0))
+        gone = self.question.venue.closed_slots(court, day, self.question.role)
+        judged = [(slot, self._reason(court, slot, blocked, booked)) for slot in offered]
+        judged += [(slot, self._time_reason(slot) or "closed") for slot in gone]
+        return sorted(judged, key=lambda slot_and_reason: slot_and_reason[0].starts_at)
 
     def _reason(self, court: Court, slot: Slot, blocked: int, booked: int) -> Reason | None:
-        """`blocked` and `booked` are the cells of the court, asked for once: a day of fifty courts has a thousand slots."""
+        """`blocked` and `booked` are the cells of the court, asked for once."""
         if (why := self._time_reason(slot)) is not None:
             return why
         if not court.active:
@@ -127,18 +147,14 @@ class Sheet:
     @cached_property
     def _masks(self) -> dict[UUID, tuple[int, int]]:
         """By court, what is blocked and what is booked: one bit for each cell from the first day on."""
-        masks: dict[UUID, tuple[int, int]] = {}
-        for court_id, rows in groupby(self.occupied, _court):
-            blocked, booked = masks.get(court_id, (0, 0))
-            for one in rows:
-                first = max(one.first, self.limits.start)
-                bits = ((1 << max(0, one.end - first)) - 1) << first - self.limits.start
-                blocked, booked = (blocked | bits, booked) if one.blocked else (blocked, booked | bits)
-            masks[court_id] = blocked, booked
-        return masks
+        return {one.court_id: (self._mask(one.blocked), self._mask(one.booked)) for one in self.occupied}
 
-
-_court = attrgetter("court_id")
+    def _mask(self, intervals: bytes | None) -> int:
+        mask, start = 0, self.limits.start
+        for begins, ends in iter_unpack(CELLS, intervals or b""):
+            if ends > start:
+                mask |= (1 << ends - start) - (1 << begins - start if begins > start else 1)
+        return mask
 
 
 def _cells(instant: datetime) -> float:

@@ -15,10 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.booking.availability.domain import Reason, Sheet
 from services.booking.bookings.representation import Money
-from services.booking.venues.domain import Court, Slot, Venue
+from services.booking.venues.domain import Court
 
 BODIES_KEPT = 32
 """What is asked for most; 1.3 MB each at worst, 14 days of 50 courts."""
+
+SLOTS_KEPT = 20_000
+"""Some 200 bytes each."""
 
 
 class SlotOut(BaseModel):
@@ -102,20 +105,22 @@ def _court(sheet: Sheet, court: Court, day: date) -> dict[str, Any]:
         "name": court.name,
         "surface": court.surface,
         "slot_minutes": court.slot_minutes,
-        "slots": [_slot(venue, slot, reason) for slot, reason in sheet.slots(court, day)],
+        "slots": [
+            _slot(venue.zone, venue.currency, slot.starts_at, slot.ends_at, slot.price_minor, reason)
+            for slot, reason in sheet.slots(court, day)
+        ],
     }
 
 
-def _slot(venue: Venue, slot: Slot, reason: Reason | None) -> dict[str, Any]:
-    return {
-        "starts_at": _local(venue.zone, slot.starts_at),
-        "ends_at": _local(venue.zone, slot.ends_at),
-        "price": {"amount": slot.price_minor, "currency": venue.currency},
+@lru_cache(maxsize=SLOTS_KEPT)
+def _slot(
+    zone: ZoneInfo, currency: str, starts_at: datetime, ends_at: datetime, price_minor: int, reason: Reason | None
+) -> orjson.Fragment:
+    """All courts of a venue begin at the same few times, and most at the same price: what is kept is written, not made."""
+    told = {
+        "starts_at": starts_at.astimezone(zone).isoformat(),
+        "ends_at": ends_at.astimezone(zone).isoformat(),
+        "price": {"amount": price_minor, "currency": currency},
         "reason": reason,
     }
-
-
-@lru_cache(maxsize=10_000)
-def _local(zone: ZoneInfo, instant: datetime) -> str:
-    """All courts of a venue begin at the same few times."""
-    return instant.astimezone(zone).isoformat()
+    return orjson.Fragment(orjson.dumps(told))

@@ -31,7 +31,6 @@ from services.booking.bookings.domain import (
 )
 from services.booking.bookings.hold import Hold
 from services.booking.bookings.life_cycle import TransitionNotPossible
-from services.booking.bookings.outlook import Outlook
 from services.booking.bookings.queries import BookingNotFound
 from services.booking.bookings.representation import (
     BookingOut,
@@ -42,7 +41,7 @@ from services.booking.bookings.representation import (
     etag,
     represent,
 )
-from services.booking.dependencies import CatalogueOf, ChassisOf, KnownUsersOf
+from services.booking.dependencies import CatalogueOf, ChassisOf, KnownUsersOf, OutlooksOf
 from services.booking.users.domain import EmailBelongsToAnotherUser, StaffOnly, UserErased, UserNotFound
 from services.booking.users.queries import must_live
 from services.booking.users.rights import rights_of, role_at, role_in
@@ -98,6 +97,7 @@ async def hold_slot(
     chassis: ChassisOf,
     catalogue: CatalogueOf,
     known_users: KnownUsersOf,
+    outlooks: OutlooksOf,
     idempotency_key: KeyHeader = None,
 ) -> Response:
     """Hold a free slot until it is paid for, or the hold runs out. With nothing to pay it is confirmed at once."""
@@ -119,7 +119,7 @@ async def hold_slot(
     await known_users.remember(caller)
     free = body.without_payment or slot.price_minor == 0
     booking = Booking.begin(uuid7(), slot, venue, player_id, now, free=free)
-    return (await Hold(booking, slot, venue, court, key).place(chassis, catalogue)).response()
+    return (await Hold(booking, slot, venue, court, key).place(chassis, catalogue, outlooks)).response()
 
 
 @router.post("/{booking_id}/cancel", response_model=BookingOut, responses=TAGGED | problems.responses(*CHANGES))
@@ -156,6 +156,7 @@ async def reschedule_booking(
     caller: Caller,
     chassis: ChassisOf,
     catalogue: CatalogueOf,
+    outlooks: OutlooksOf,
     idempotency_key: KeyHeader = None,
     if_match: IfMatch = None,
 ) -> Response:
@@ -175,7 +176,7 @@ async def reschedule_booking(
     try:
         answer = await chassis.unit_of_work.run(lambda work: once(work, key, lambda: change(work)))
     except CourtTaken as lost:
-        raise (await Outlook.look(chassis, venue, court, lost.slot)).refusal() from lost
+        raise (await outlooks.of(venue, court, lost.slot)).refusal() from lost
     return answer.response()
 
 

@@ -16,7 +16,7 @@ from services.booking.bookings.counting import BOOKINGS
 from services.booking.bookings.domain import ActiveBookingLimit, Booking, TooManyAtOnce
 from services.booking.bookings.events import tell
 from services.booking.bookings.mutations import end_overdue
-from services.booking.bookings.outlook import Outlook
+from services.booking.bookings.outlook import Outlooks
 from services.booking.bookings.representation import etag, represent
 from services.booking.users.domain import UserErased
 from services.booking.venues.domain import Court, Slot, Venue
@@ -44,7 +44,7 @@ class Hold:
     court: Court
     key: IdempotencyKey | None
 
-    async def place(self, chassis: Chassis, catalogue: Catalogue) -> Answer:
+    async def place(self, chassis: Chassis, catalogue: Catalogue, outlooks: Outlooks) -> Answer:
         """The answer, or that of the first request with this idempotency key."""
         swept = False
         for _ in range(self.venue.max_active_bookings + 3):
@@ -58,7 +58,7 @@ class Hold:
             if outcome == "key seen" and (first := await replay(chassis.database, self.key)):
                 return first
             if outcome == "slot taken":
-                await self._make_way(chassis, catalogue)
+                await self._make_way(chassis, catalogue, outlooks)
             elif outcome == "no seat" and swept:
                 raise self._limit_reached()
             elif outcome == "no seat":
@@ -67,9 +67,9 @@ class Hold:
                 swept = True
         raise TooManyAtOnce("Too many requests want the same. Try again.")
 
-    async def _make_way(self, chassis: Chassis, catalogue: Catalogue) -> None:
+    async def _make_way(self, chassis: Chassis, catalogue: Catalogue, outlooks: Outlooks) -> None:
         """End the holds that are over and in the way. Raises `SlotAlreadyTaken` when something else stands there."""
-        outlook = await Outlook.look(chassis, self.venue, self.court, self.slot)
+        outlook = await outlooks.of(self.venue, self.court, self.slot)
         if any(not one.overdue for one in outlook.in_the_way):
             raise outlook.refusal()
         if outlook.in_the_way:

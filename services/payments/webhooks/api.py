@@ -6,8 +6,9 @@ from fastapi import APIRouter, Request, Response
 
 from services.chassis.service import Chassis
 from services.chassis.telemetry import continuing
-from services.payments.webhooks import mutations
-from services.payments.webhooks.domain import trace_of, verify
+from services.payments.webhooks.domain import parse, verify
+from services.payments.webhooks.receipts import Receipt
+from services.payments.webhooks.receiving import Receiving
 
 router = APIRouter(tags=["webhooks"])
 
@@ -18,6 +19,8 @@ async def receive_polar_webhook(request: Request) -> Response:
     body, webhook_id = await request.body(), request.headers.get("webhook-id", "")
     verify(body, request.headers, request.app.state.polar_webhook_secrets)
     chassis: Chassis = request.app.state.chassis
-    with continuing(trace_of(body), "polar webhook"):
-        await chassis.unit_of_work.run(lambda work: mutations.store(work, webhook_id, body))
+    receiving: Receiving = request.app.state.receiving
+    webhook = parse(body)
+    with continuing(webhook.traceparent if webhook else None, "polar webhook"):
+        await receiving.store(Receipt.of(webhook_id, webhook, body, chassis.clock.now()))
     return Response(status_code=202)

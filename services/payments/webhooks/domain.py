@@ -68,6 +68,13 @@ class PolarWebhook(Event):
     def subject_id(self) -> str:
         return self._uuid("id")
 
+    @property
+    def traceparent(self) -> str | None:
+        """The trace in which the checkout was opened, if it was recorded: Polar hands on what its metadata says."""
+        metadata = self.data.get("metadata")
+        found = metadata.get("traceparent") if isinstance(metadata, dict) else None
+        return found if isinstance(found, str) else None
+
     def _uuid(self, name: str) -> str:
         try:
             return str(UUID(self.data[name]))
@@ -115,11 +122,3 @@ def parse(body: bytes) -> PolarWebhook | None:
         return PolarWebhook.model_validate_json(body)
     except ValidationError:
         return None
-
-
-def trace_of(body: bytes) -> str | None:
-    """The trace in which the checkout was opened, if it was recorded: Polar hands on what its metadata says."""
-    webhook = parse(body)
-    metadata = webhook.data.get("metadata") if webhook else None
-    found = metadata.get("traceparent") if isinstance(metadata, dict) else None
-    return found if isinstance(found, str) else None

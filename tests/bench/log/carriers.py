@@ -49,17 +49,17 @@ class RelayWorker:
 
 
 @asynccontextmanager
-async def relay(outbox: Outbox) -> AsyncIterator[RelayWorker]:
+async def relay(outbox: Outbox, name: str = "relay") -> AsyncIterator[RelayWorker]:
     """The whole worker: its consumers, crons and gauges run beside the relay, as they do for a club."""
     stack = outbox.stack
     lock = await asyncpg.connect(outbox.url)
     try:
-        await stack.start("booking", "worker", name="relay", **outbox.environment)
+        await stack.start("booking", "worker", name=name, **outbox.environment)
         worker = RelayWorker(outbox, lock)
         await worker.hold()
         yield worker
     finally:
-        await stack.stop("relay")
+        await stack.stop(name)
         await lock.close()
 
 

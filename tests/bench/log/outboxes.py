@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -64,8 +63,16 @@ class Outbox:
 @asynccontextmanager
 async def opened(stack: TestStack) -> AsyncIterator[Outbox]:
     """In a database as booking's migrations make it."""
-    url, (_, topic_prefix) = await asyncio.gather(stack.new_database("booking"), stack.new_topics())
+    url = await stack.new_database("booking")
     await stack.run("migrate", "services.booking", "migrate", **stack.environment("booking", BOOKING_DATABASE_URL=url))
+    async with of(stack, url) as outbox:
+        yield outbox
+
+
+@asynccontextmanager
+async def of(stack: TestStack, url: str) -> AsyncIterator[Outbox]:
+    """The one of this database."""
+    _, topic_prefix = await stack.new_topics()
     connection = await asyncpg.connect(url)
     try:
         yield Outbox(stack, url, topic_prefix, connection)

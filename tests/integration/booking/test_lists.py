@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from deploy.tokens import user_id
 from services.booking.app import ROUTERS, TITLE
 from services.booking.availability.answering import Answers
+from services.booking.bookings.outlook import Outlooks
 from services.booking.settings import BookingSettings
 from services.booking.users.mutations import KnownUsers
 from services.booking.venues import queries as catalogue_module
@@ -207,6 +208,7 @@ async def listening(club: Club) -> AsyncIterator[tuple[httpx.AsyncClient, list[s
         state = {
             "chassis": chassis,
             "answers": Answers(chassis),
+            "outlooks": Outlooks(chassis),
             "verifier": TokenVerifier(settings),
             "catalogue": Catalogue(database),
             "known_users": KnownUsers(unit_of_work),

@@ -13,6 +13,7 @@ import pytest
 from courtside_contracts.payment import PaymentCheckoutOpened, PaymentSucceeded
 from services.booking.app import consumers
 from services.booking.bookings import mutations
+from services.booking.bookings.outlook import Outlooks
 from services.booking.venues.domain import Slot
 from services.booking.venues.seed import court_id
 from tests.integration.booking.in_process import Office, migrate
@@ -79,7 +80,7 @@ async def a_hold(office: Office, day: int, *, late: bool) -> UUID:
     starts_at = NOON + timedelta(days=365 + day)
     slot = Slot(court_id(1), starts_at, starts_at + timedelta(minutes=90), 2400)
     hold = await office.hold_of(player, slot)
-    await hold.place(office.chassis, office.catalogue)
+    await hold.place(office.chassis, office.catalogue, Outlooks(office.chassis))
     if late:
         await office.chassis.database.pool.execute(
             "UPDATE bookings SET hold_expires_at = now() - interval '1 minute' WHERE id = $1", hold.booking.id

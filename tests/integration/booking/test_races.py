@@ -19,6 +19,7 @@ from sqlalchemy import event
 from deploy.local.postgres import Postgres
 from services.booking.bookings.domain import ActiveBookingLimit, SlotAlreadyTaken
 from services.booking.bookings.hold import STATEMENT, Hold
+from services.booking.bookings.outlook import Outlooks
 from services.booking.venues import queries as catalogue_module
 from services.booking.venues.domain import Slot
 from services.booking.venues.seed import VENUE_ID, court_id
@@ -63,7 +64,7 @@ class Track:
 
     async def outcome(self, hold: Hold) -> str:
         try:
-            await hold.place(self.office.chassis, self.office.catalogue)
+            await hold.place(self.office.chassis, self.office.catalogue, Outlooks(self.office.chassis))
         except problems.Problem as problem:
             return problem.code
         return "held"
@@ -145,7 +146,7 @@ async def test_the_hold_is_one_statement_and_nothing_else(track: Track, monkeypa
         counted = replace(track.office.chassis, database=replace(track.database, pool=pool))
         event.listen(track.database.engine.sync_engine, "before_cursor_execute", note)
         for hold in holds:
-            await hold.place(counted, track.office.catalogue)
+            await hold.place(counted, track.office.catalogue, Outlooks(counted))
     event.remove(track.database.engine.sync_engine, "before_cursor_execute", note)
     await track.clear()
     assert sent == [STATEMENT] * 2

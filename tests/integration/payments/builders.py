@@ -37,6 +37,7 @@ from services.payments.profiles.mutations import keep_profile
 from services.payments.settings import PaymentsSettings
 from services.payments.webhooks.consumers import look_where_told
 from services.payments.webhooks.domain import WEBHOOK_MAX_BYTES, PolarWebhook
+from services.payments.webhooks.receiving import Receiving
 from tests.ports import free_port
 from tests.programs import Program
 
@@ -166,6 +167,7 @@ class Payments:
         state: dict[str, Any] = {
             "chassis": chassis,
             "polar_webhook_secrets": settings.polar_webhook_secrets,
+            "receiving": Receiving(chassis.unit_of_work),
             "polar": polar,
         }
         state |= {"verifier": TokenVerifier(settings), "desk": Desk("payments", {})}

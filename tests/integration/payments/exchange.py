@@ -25,6 +25,7 @@ from courtside_contracts.payment import PaymentCheckoutOpened
 from courtside_contracts.user import UserProfile
 from services.booking.app import consumers as booking_consumers
 from services.booking.bookings import mutations
+from services.booking.bookings.outlook import Outlooks
 from services.booking.bookings.queries import locked
 from services.booking.venues.domain import Slot
 from services.booking.venues.seed import court_id
@@ -124,7 +125,7 @@ class Exchange:
         email = f"ana+{user_id.hex[:8]}@club.test"
         async with self.payments.chassis.unit_of_work() as work:
             await keep_profile(work, UserProfile(user_id=user_id, version=1, email=email, name="Ana", locale="es"))
-        await hold.place(self.office.chassis, self.office.catalogue)
+        await hold.place(self.office.chassis, self.office.catalogue, Outlooks(self.office.chassis))
         return Visit(hold.booking.id, user_id, slot, email)
 
     async def look_at_page(self, visit: Visit) -> Visit:

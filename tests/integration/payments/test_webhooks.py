@@ -123,3 +123,29 @@ async def test_a_body_without_end_is_turned_away(payments: Payments) -> None:
     answer = await post(payments, body, signed(body, webhook_id))
     assert answer.status_code == 413
     assert await stored(payments, webhook_id) == []
+
+
+async def test_fifty_at_once_are_a_few_commits(payments: Payments) -> None:
+    """One for the first, one for all that came while it was under way, and perhaps one for latecomers."""
+    told = {str(uuid4()): webhook("order.paid", id=str(uuid4()), checkout_id=str(uuid4())) for _ in range(50)}
+    answers = await asyncio.gather(*(post(payments, body, signed(body, name)) for name, body in told.items()))
+
+    assert [answer.status_code for answer in answers] == [202] * len(told)
+    assert [await stored(payments, name) for name in told] == [[("order.paid", body)] for body in told.values()]
+    found = await payments.rows(
+        "SELECT DISTINCT xmin::text FROM polar_webhooks WHERE webhook_id = ANY(:names)", names=[*told]
+    )
+    assert len(found) <= 3
+
+
+async def test_one_that_cannot_be_stored_takes_no_other_along(payments: Payments) -> None:
+    """An id that is longer than what an index of PostgreSQL holds."""
+    body, names = webhook("order.paid", id=str(uuid4())), [str(uuid4()) for _ in range(9)]
+    too_long = "".join(str(uuid4()) for _ in range(200))
+    answers = await asyncio.gather(
+        *(post(payments, body, signed(body, name)) for name in (names[0], too_long, *names[1:]))
+    )
+
+    assert [answer.status_code for answer in answers] == [202, 500] + [202] * 8
+    assert [len(await stored(payments, name)) for name in names] == [1] * len(names)
+    assert await stored(payments, too_long) == []

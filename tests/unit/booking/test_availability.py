@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from struct import pack
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.booking.availability.domain import Occupied, Question, Sheet
+from services.booking.availability.domain import CELLS, Occupied, Question, Sheet
 from services.booking.availability.representation import body
 from services.booking.venues.domain import OpeningException, Slot, Venue
 from services.chassis.etags import matches
@@ -20,6 +21,10 @@ AFTERNOON = datetime(2026, 11, 27, 14, 15, tzinfo=UTC)
 def cells(starts_at: datetime, minutes: int) -> tuple[int, int]:
     first = int(starts_at.timestamp()) // 300
     return first, first + minutes // 5
+
+
+def booked_from(starts_at: datetime, minutes: int) -> Occupied:
+    return Occupied(CENTRAL.id, pack(CELLS, *cells(starts_at, minutes)), None)
 
 
 def sheet(question: Question, now: datetime, *occupied: Occupied) -> Sheet:
@@ -36,9 +41,9 @@ def everything(venue: Venue = CLUB, day: date = FRIDAY, days: int = 1) -> Questi
 
 def test_each_slot_that_cannot_be_held_says_why() -> None:
     venue = replace(CLUB, minimum_notice_minutes=60, _grids={})
-    booked = Occupied(CENTRAL.id, *cells(datetime(2026, 11, 27, 16, tzinfo=UTC), 90), blocked=False)
-    blocked = Occupied(CENTRAL.id, *cells(datetime(2026, 11, 27, 20, 25, tzinfo=UTC), 10), blocked=True)
-    assert reasons(sheet(everything(venue), AFTERNOON, booked, blocked)) == {
+    booked = pack(CELLS, *cells(datetime(2026, 11, 27, 16, tzinfo=UTC), 90))
+    blocked = pack(CELLS, *cells(datetime(2026, 11, 27, 20, 25, tzinfo=UTC), 10))
+    assert reasons(sheet(everything(venue), AFTERNOON, Occupied(CENTRAL.id, booked, blocked))) == {
         "08:00": "past",
         "09:30": "past",
         "11:00": "past",
@@ -53,8 +58,24 @@ def test_each_slot_that_cannot_be_held_says_why() -> None:
 
 
 def test_only_free_slots_are_shown_unless_the_others_are_asked_for() -> None:
-    booked = Occupied(CENTRAL.id, *cells(datetime(2026, 11, 27, 16, tzinfo=UTC), 90), blocked=False)
+    booked = booked_from(datetime(2026, 11, 27, 16, tzinfo=UTC), 90)
     assert list(reasons(sheet(Question(CLUB, FRIDAY), AFTERNOON, booked))) == ["15:30", "18:30", "20:00", "21:30"]
+
+
+@given(
+    now=st.integers(-60, 3000).map(lambda minutes: datetime(2026, 11, 26, 23, tzinfo=UTC) + timedelta(minutes=minutes)),
+    notice=st.sampled_from([0, 7, 60, 600]),
+    horizon=st.sampled_from([0, 1, 90]),
+    active=st.booleans(),
+)
+@settings(max_examples=200, deadline=None)
+def test_what_is_shown_is_what_nothing_speaks_against(now: datetime, notice: int, horizon: int, active: bool) -> None:
+    court = replace(CENTRAL, active=active)
+    venue = replace(CLUB, minimum_notice_minutes=notice, booking_horizon_days=horizon, courts=(court,), _grids={})
+    booked = booked_from(datetime(2026, 11, 27, 16, tzinfo=UTC), 90)
+    shown = [slot for slot, _ in sheet(Question(venue, FRIDAY), now, booked).slots(court, FRIDAY)]
+    judged = sheet(everything(venue), now, booked).slots(court, FRIDAY)
+    assert shown == [slot for slot, reason in judged if reason is None]
 
 
 def test_what_starts_this_instant_is_past() -> None:
@@ -105,21 +126,22 @@ def test_bitmasks_say_what_comparing_instants_says(day: date, taken: list[tuple[
         (night_before + timedelta(minutes=start), night_before + timedelta(minutes=start + length))
         for start, length in taken
     ]
-    occupied = [
-        Occupied(CENTRAL.id, int(begun.timestamp()) // 300, -(-int(ended.timestamp()) // 300), blocked=False)
-        for begun, ended in spans
-    ]
+    rounded = [(int(begun.timestamp()) // 300, -(-int(ended.timestamp()) // 300)) for begun, ended in spans]
+    occupied = Occupied(CENTRAL.id, b"".join(pack(CELLS, *one) for one in rounded), None)
 
     def is_free(slot: Slot) -> bool:
         return not any(begun < slot.ends_at and slot.starts_at < ended for begun, ended in spans)
 
-    found = sheet(Question(CLUB, day), night_before - timedelta(days=1), *occupied)
-    assert [slot for slot, _ in found.slots(CENTRAL, day)] == [s for s in CLUB.slots(CENTRAL, day) if is_free(s)]
+    found = sheet(Question(CLUB, day), night_before - timedelta(days=1), occupied)
+    free = [slot for slot, _ in found.slots(CENTRAL, day)]
+    assert free == [s for s in CLUB.slots(CENTRAL, day) if is_free(s)]
+    everything_told = sheet(everything(day=day), night_before - timedelta(days=1), occupied).slots(CENTRAL, day)
+    assert [slot for slot, reason in everything_told if reason is None] == free
 
 
 def test_the_same_answer_stands_until_something_changes() -> None:
     question, later = Question(CLUB, FRIDAY), AFTERNOON + timedelta(minutes=10)
-    booked = Occupied(CENTRAL.id, *cells(datetime(2026, 11, 27, 16, tzinfo=UTC), 90), blocked=False)
+    booked = booked_from(datetime(2026, 11, 27, 16, tzinfo=UTC), 90)
     first = body(sheet(question, AFTERNOON))
     assert body(sheet(question, later)) == first
     assert body(sheet(question, AFTERNOON, booked)).etag != first.etag
