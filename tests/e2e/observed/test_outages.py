@@ -18,7 +18,10 @@ from services.booking.venues.seed import VENUE_ID
 from tests.e2e.observed.conftest import CONFIRMED, OUTAGE_SECONDS, Observed, until
 from tests.e2e.test_dead_letters import answered, desk, poison
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 + 2 * OUTAGE_SECONDS)]  # outages of some ten seconds each, unless it is told
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(300 + 2 * OUTAGE_SECONDS),
+]  # outages of some ten seconds each, unless it is told
 
 CROWD = 12
 """More calls than a breaker needs to open; each player may hold two courts."""
