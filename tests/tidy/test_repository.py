@@ -28,15 +28,20 @@ def test_every_action_is_pinned_by_commit_and_says_its_version(workflow: Any) ->
 
 
 def test_the_workflow_does_what_a_merge_needs_and_may_write_nothing() -> None:
-    steps = CI["jobs"]["all"]["steps"]
-    assert [step["run"] for step in steps if "run" in step] == [".ci/run"]
+    assert commands(CI, "all") == [".ci/run"]
     assert CI["permissions"] == {"contents": "read"}
+    assert commands(CI, "storm") == ["make faults MINUTES=5"], "each push has a storm from a fresh seed"
     assert not any("permissions" in job for job in CI["jobs"].values())
 
 
-def test_every_night_the_cluster_loses_a_broker_and_whole_services_run_on_containers() -> None:
-    (job,) = yaml.safe_load((ROOT / ".github" / "workflows" / "nightly.yml").read_text())["jobs"].values()
-    assert [step["run"] for step in job["steps"] if "run" in step] == ["make test-containers"]
+def test_every_night_the_cluster_loses_a_broker_whole_services_run_on_containers_and_a_storm_lasts_an_hour() -> None:
+    nightly = yaml.safe_load((ROOT / ".github" / "workflows" / "nightly.yml").read_text())
+    assert commands(nightly, "containers") == ["make test-containers"]
+    assert commands(nightly, "chance") == ["make faults-long", "make simulate SECONDS=6000"]
+
+
+def commands(workflow: Any, job: str) -> list[str]:
+    return [step["run"] for step in workflow["jobs"][job]["steps"] if "run" in step]
 
 
 def test_every_image_is_audited_and_has_a_bill_of_its_materials() -> None:
