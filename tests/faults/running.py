@@ -27,7 +27,7 @@ from tests.faults.stack.clubs import RULES
 from tests.faults.stack.parts import RUNNERS
 from tests.faults.stack.system import RETRY_SECONDS, TOLD, running
 
-CONNECTIONS = 200
+CONNECTIONS = 400
 
 
 @dataclass(frozen=True)

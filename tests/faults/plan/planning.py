@@ -9,8 +9,8 @@ from tests.faults.plan.kinds import KINDS, Kind
 from tests.faults.plan.plan import LONGEST_FACTOR, Fault, Operation, Plan, Point
 from tests.faults.plan.visits import VISITS, Visit
 
-VISITS_PER_SECOND = 28.0
-RATES = {"ok hold": 0.28, "ok pay": 0.2, "ok cancel": 0.05}
+VISITS_PER_SECOND = 16.0
+RATES = {"ok hold": 0.4, "ok pay": 0.27, "ok cancel": 0.06}
 """For each visit, what a machine that keeps up comes to in a storm: whence the points."""
 SECONDS_PER_FAULT = 4.0
 CALM_BEFORE_SECONDS, CALM_AFTER_SECONDS = 4.0, 6.0
