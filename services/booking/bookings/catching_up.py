@@ -83,9 +83,7 @@ async def catch_up(work: UnitOfWork, story: Story) -> int:
     gone = [block.blocked_slot_id for block in story.blocks.values() if not isinstance(block, SlotBlocked)]
     await work.session.execute(delete(blocked_slots).where(blocked_slots.c.id.in_(gone)))
     behind = [(event, booking) async for event, booking in _behind(work, story)]
-    for _, booking in behind:
-        if booking:
-            await occupancy.release(work.session, booking, work.now)
+    await occupancy.release(work.session, [booking for _, booking in behind if booking], work.now)
     for event, booking in sorted(behind, key=lambda each: each[0].status in ("held", "confirmed")):
         await _write(work, story, event, booking)
     return len(behind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -91,15 +92,17 @@ async def _end_where(work: UnitOfWork, catalogue: Catalogue, *wanted: ColumnElem
 
 async def _end_each(work: UnitOfWork, catalogue: Catalogue, over: Select[Booking]) -> int:
     found = (await work.session.scalars(over.limit(BATCH))).all()
-    for booking in found:
-        await _end(work, catalogue, booking)
+    await _end(work, catalogue, found)
     return len(found)
 
 
-async def _end(work: UnitOfWork, catalogue: Catalogue, booking: Booking) -> None:
-    kind = BookingExpired if booking.end(work.now) == "expired" else BookingCompleted
-    await occupancy.release(work.session, booking, work.now)
-    await _tell(work, catalogue, kind, booking)
+async def _end(work: UnitOfWork, catalogue: Catalogue, over: Sequence[Booking]) -> None:
+    """Together: their rows are locked, and others wait for them, no longer than for one."""
+    kinds = [BookingExpired if booking.end(work.now) == "expired" else BookingCompleted for booking in over]
+    if over:
+        await occupancy.release(work.session, over, work.now)
+    for kind, booking in zip(kinds, over, strict=True):
+        await _tell(work, catalogue, kind, booking)
 
 
 async def take_payment(work: UnitOfWork, catalogue: Catalogue, payment: PaymentSucceeded) -> None:
@@ -168,7 +171,7 @@ async def lose_payment(work: UnitOfWork, catalogue: Catalogue, refund: PaymentRe
         raise Fatal(f"order {refund.order_id} was for a booking that does not exist")
     if booking.lose_payment(refund.order_id):
         booking.cancel_reason = PAYMENT_GONE
-        await occupancy.release(work.session, booking, work.now)
+        await occupancy.release(work.session, [booking], work.now)
         await _tell(work, catalogue, BookingCancelled, booking, cancelled_by="club", reason=PAYMENT_GONE)
 
 
@@ -180,14 +183,14 @@ async def cancel(
     booking.cancel_reason = reason
     if booking.order_id:
         count_debt(work, booking)
-    await occupancy.release(work.session, booking, work.now)
+    await occupancy.release(work.session, [booking], work.now)
     await _tell(work, catalogue, BookingCancelled, booking, cancelled_by=by, reason=reason)
 
 
 async def end_if_overdue(work: UnitOfWork, catalogue: Catalogue, booking: Booking) -> bool:
     """`booking` must be locked. A hold that is over ends, and stands in nobody's way; whether it was one."""
     if overdue := booking.is_overdue(work.now):
-        await _end(work, catalogue, booking)
+        await _end(work, catalogue, [booking])
     return overdue
 
 
@@ -202,7 +205,7 @@ async def reschedule(work: UnitOfWork, catalogue: Catalogue, booking: Booking, s
     before = (booking.court_id, booking.starts_at)
     difference = booking.reschedule(slot, work.now)
     await _end_where(work, catalogue, *_overlapping(slot), bookings.c.id != booking.id)
-    await occupancy.release(work.session, booking, work.now)
+    await occupancy.release(work.session, [booking], work.now)
     if not await occupancy.take(work.session, booking):
         raise CourtTaken(slot)
     previous = {"previous_court_id": before[0], "previous_starts_at": before[1]}

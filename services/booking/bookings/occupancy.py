@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import ARRAY, Uuid, any_, delete, literal, select
 from sqlalchemy.dialects.postgresql import Range, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -25,9 +26,10 @@ async def take(session: AsyncSession, booking: Booking) -> bool:
     return (await session.scalar(taken)) is not None
 
 
-async def release(session: AsyncSession, booking: Booking, now: datetime) -> None:
-    """Its time is free, or falls to a block that let the booking stand. `booking` must be locked."""
-    gone = delete(court_occupancy).where(court_occupancy.c.booking_id == booking.id)
+async def release(session: AsyncSession, released: Sequence[Booking], now: datetime) -> None:
+    """Their time is free, or falls to blocks that let the bookings stand. All must be locked. Two statements, however many they are."""
+    ids = literal([booking.id for booking in released], ARRAY(Uuid))
+    gone = delete(court_occupancy).where(court_occupancy.c.booking_id == any_(ids))
     freed = await session.execute(gone.returning(court_occupancy.c.court_id, court_occupancy.c.during))
     spans = [Span(row.court_id, row.during.lower, row.during.upper) for row in freed]
     if spans:
