@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import random
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+import uvloop
 from rich.console import Console
 
 from deploy.local.environment import Paths
@@ -63,7 +63,7 @@ def shrink(
         console.print(f"{len(smaller.faults)} faults: {', '.join(sorted(found)) or 'clean'}")
         return bool(found)
 
-    smallest = asyncio.run(shrunk(Plan.read(plan_file), fails))
+    smallest = uvloop.run(shrunk(Plan.read(plan_file), fails))
     smallest.write(plan_file.with_name("plan-shrunk.json"))
     console.print(f"{len(smallest.faults)} faults are left: {plan_file.with_name('plan-shrunk.json')}")
 
@@ -78,7 +78,7 @@ def _folder(chosen: Plan) -> Path:
 
 def _played(chosen: Plan, folder: Path, limits: running.Limits) -> bool:
     console.print(f"seed {chosen.seed}: {len(chosen.faults)} faults, {len(chosen.operations)} visits; {folder}")
-    return asyncio.run(running.play(chosen, folder, limits))
+    return uvloop.run(running.play(chosen, folder, limits))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from deploy.local.environment import POLAR_PRODUCT_ID
 from tests.faults.clients.client import Answer, Client
 from tests.faults.clients.scene import Scene, Slot
 
-LOOK_SECONDS = (0.15, 3.0)
+LOOK_SECONDS = (0.15, 2.0)
 """Between the first two looks, and between the last."""
 PAGE_PATIENCE_SECONDS = 50.0
 CONFIRMATION_PATIENCE_SECONDS = 8.0
