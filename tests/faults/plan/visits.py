@@ -22,21 +22,21 @@ def _afterwards(chance: Random) -> dict[str, Any]:
 
 
 VISITS = (
-    Visit("pays", 46, _afterwards),
-    Visit("never_pays", 8),
+    Visit("pays", 40, _afterwards),
+    Visit("never_pays", 14),
     Visit("pays_late", 5),
     Visit("pays_twice", 4),
     Visit("pays_a_wrong_amount", 3),
     Visit("pays_at_the_second_try", 3),
-    Visit("gives_the_hold_back", 5),
-    Visit("races_for_a_slot", 4, lambda chance: {"rivals": chance.randint(3, 8)}, new_players=1.0),
-    Visit("asks_twice_at_once", 4),
-    Visit("looks_around", 8),
+    Visit("gives_the_hold_back", 14),
+    Visit("races_for_a_slot", 6, lambda chance: {"rivals": chance.randint(3, 8)}, new_players=1.0),
+    Visit("asks_twice_at_once", 6),
+    Visit("looks_around", 4),
     Visit(
         "blocks_a_court",
         3,
         lambda chance: {"over_bookings": chance.choice(("refuse", "cancel", "keep")), "hours": chance.randint(1, 4)},
     ),
-    Visit("is_booked_by_staff", 2),
+    Visit("is_booked_by_staff", 14),
     Visit("is_hostile", 5, lambda chance: {"attack": chance.randrange(1_000)}, new_players=1.0),
 )
