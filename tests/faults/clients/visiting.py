@@ -11,7 +11,7 @@ from tests.faults.clients import hostile, staff, stories
 from tests.faults.clients.scene import Scene
 from tests.faults.plan.plan import Operation, Plan
 
-AT_ONCE = 160
+AT_ONCE = 220
 """Who waits for a hold to run out stands in the way of nobody."""
 Story = Callable[[Scene, Operation], Awaitable[None]]
 

@@ -9,7 +9,7 @@ from tests.faults.plan.kinds import KINDS, Kind
 from tests.faults.plan.plan import LONGEST_FACTOR, Fault, Operation, Plan, Point
 from tests.faults.plan.visits import VISITS, Visit
 
-VISITS_PER_SECOND = 20.0
+VISITS_PER_SECOND = 24.0
 RATES = {"ok hold": 0.4, "ok pay": 0.27, "ok cancel": 0.06}
 """For each visit, what a machine that keeps up comes to in a storm: whence the points."""
 SECONDS_PER_FAULT = 4.0
@@ -18,7 +18,7 @@ CALM_BEFORE_SECONDS, CALM_AFTER_SECONDS = 4.0, 6.0
 LATE_FACTOR = 1.15
 """A point that was not reached comes about so much later than was expected."""
 HOT_SLOTS = 80
-HOT_SHARE = 0.3
+HOT_SHARE = 0.15
 """So many of all visits are after the few slots that everybody wants."""
 
 
