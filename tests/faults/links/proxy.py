@@ -51,7 +51,7 @@ class Connection:
     def reset(self) -> None:
         for writer in (self.near, self.far):
             tcp = writer.get_extra_info("socket")
-            with contextlib.suppress(OSError, AttributeError):
+            with contextlib.suppress(OSError, AttributeError, ValueError):  # there is no socket any more
                 tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             writer.transport.abort()
 
@@ -140,7 +140,7 @@ class Link:
             if len(arriving) < len(chunk):
                 raise ConnectionResetError
         await self._until_heard(direction)
-        if writer.can_write_eof():
+        if writer.can_write_eof() and not writer.is_closing():
             writer.write_eof()
 
     async def _weathered(self, connection: Connection, direction: Direction, chunk: bytes) -> bytes:
