@@ -1,7 +1,8 @@
 """The ledger of all runs: `docs/proof.jsonl` has one line for each, `docs/proof.md` is written from it.
 
 `python -m tests.faults.proof [RUN_FOLDER ...]` adds runs, when there are some, and writes the page. A line of the sort `found` is written
-by hand, when a storm has found a defect and it is mended: the seed, what it was, and since which commit it is not there any more.
+by hand, when a storm has found a defect and it is mended: the seed, what it was, and since which commit it is not there any more; so is
+one of the sort `lives`, after `make simulate`.
 """
 
 from __future__ import annotations
@@ -71,7 +72,8 @@ def page(ledger: Iterable[dict[str, Any]]) -> str:
     entries = list(ledger)
     runs = [entry for entry in entries if entry["sort"] == "run"]
     found = [entry for entry in entries if entry["sort"] == "found"]
-    return "\n".join([HEAD, *_sums(runs), *_found(found), *_runs(runs)]) + "\n"
+    lives = [entry for entry in entries if entry["sort"] == "lives"]
+    return "\n".join([HEAD, *_sums(runs), *_lives(lives), *_found(found), *_runs(runs)]) + "\n"
 
 
 def _sums(runs: list[dict[str, Any]]) -> list[str]:
@@ -93,6 +95,17 @@ def _sums(runs: list[dict[str, Any]]) -> list[str]:
         *told,
         "",
     ]
+
+
+def _lives(lives: list[dict[str, Any]]) -> list[str]:
+    """Of the simulation."""
+    head = ["date", "commit", "first seed", "lives", "verdict"]
+    rows = [
+        f"| {each['date']} | {each['commit']} | {each['first']:,} | {each['lives']:,} | {each['verdict']} |"
+        for each in lives
+    ]
+    told = "`make simulate`: lives of the three services in one process, each drawn from its seed, crashes between any two steps among it."
+    return ["## Simulated lives", "", told, "", f"| {' | '.join(head)} |", "|---" * len(head) + "|", *rows, ""]
 
 
 def _found(found: list[dict[str, Any]]) -> list[str]:

@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import event
 
 from deploy.local.postgres import Postgres
+from services.booking.bookings import mutations
 from services.booking.bookings.domain import ActiveBookingLimit, SlotAlreadyTaken
 from services.booking.bookings.hold import STATEMENT, Hold
 from services.booking.bookings.outlook import Outlooks
@@ -150,6 +151,30 @@ async def test_the_hold_is_one_statement_and_nothing_else(track: Track, monkeypa
     event.remove(track.database.engine.sync_engine, "before_cursor_execute", note)
     await track.clear()
     assert sent == [STATEMENT] * 2
+
+
+async def test_forty_holds_that_run_out_end_in_as_many_statements_as_two(track: Track) -> None:
+    """Their rows are locked meanwhile: on a busy machine two hundred, one after another, stood in everybody's way for twenty seconds."""
+    assert await sweep(track, 40) == await sweep(track, 2)
+
+
+async def sweep(track: Track, number: int) -> Counter[str]:
+    """The kinds of statements, by their first word, with which so many end."""
+    sent: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        sent.append(statement.split(maxsplit=1)[0])
+
+    wanted = [slot(court=court) for court in track.courts[:number]]
+    assert await track.race(await track.holds(await track.office.new_players(number), wanted)) == {"held": number}
+    await track.database.pool.execute("UPDATE bookings SET hold_expires_at = now() WHERE status = 'held'")
+    async with track.office.chassis.unit_of_work() as work:
+        work.now += timedelta(seconds=1)
+        event.listen(track.database.engine.sync_engine, "before_cursor_execute", note)
+        assert await mutations.expire_all(work, track.office.catalogue) == number
+    event.remove(track.database.engine.sync_engine, "before_cursor_execute", note)
+    assert await track.count("SELECT count(*) FROM court_occupancy") == 0
+    return Counter(sent)
 
 
 @pytest.mark.parametrize("checked", [True, False], ids=["through the service", "the statement alone"])
