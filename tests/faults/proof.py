@@ -99,6 +99,8 @@ def _sums(runs: list[dict[str, Any]]) -> list[str]:
 
 def _lives(lives: list[dict[str, Any]]) -> list[str]:
     """Of the simulation."""
+    if not lives:
+        return []
     head = ["date", "commit", "first seed", "lives", "verdict"]
     rows = [
         f"| {each['date']} | {each['commit']} | {each['first']:,} | {each['lives']:,} | {each['verdict']} |"
