@@ -24,7 +24,8 @@ from deploy.topics.commands import topics
 
 class Verbs(TyperGroup):
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # typer narrows click's context
-        """A trouble is one sentence on stderr and an exit code, never a traceback."""
+        """A trouble is one sentence on stderr and an exit code, never a traceback, and what is tried again is no trouble yet."""
+        stamina.instrumentation.set_on_retry_hooks([])
         try:
             return super().invoke(ctx)
         except PermissionError as error:
@@ -42,9 +43,8 @@ def _complain(trouble: Trouble) -> None:
     raise SystemExit(trouble.exit_code)
 
 
-# A verb says in a sentence what its clients met; without these lines their own words would be printed before it.
+# A verb says in a sentence what its clients of the broker met; without a handler, Python would print their own words before it.
 logging.getLogger("aiokafka").addHandler(logging.NullHandler())
-stamina.instrumentation.set_on_retry_hooks([])
 
 app = typer.Typer(
     cls=Verbs, no_args_is_help=True, pretty_exceptions_enable=False, help="Court booking, on your machine."

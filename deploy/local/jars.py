@@ -30,9 +30,10 @@ LOCK_HEADER = f"""\
 """
 DOWNLOADS_AT_ONCE = 8
 TRIES = 5
+"""Within some 15 s, unless the connection itself is waited for."""
 
 Progress = Callable[[int], None]
-"""Told the bytes as they come; an exception that it raises ends the download."""
+"""Told the bytes as they come, and none before each try; an `InterruptedError` that it raises ends the download."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +86,14 @@ def _download(jar: Jar, incoming: Path, folder: Path, on_bytes: Progress, lock: 
 
 
 def _passing(error: Exception) -> bool:
-    """A name that is not found for a second, a connection that is cut: not that the download was given up."""
-    return isinstance(error, OSError | RuntimeError) and not isinstance(error, InterruptedError)
+    """A name that is not found for a second, a connection that is cut: not that the download was given up, or may not be written."""
+    return isinstance(error, OSError | RuntimeError) and not isinstance(error, InterruptedError | PermissionError)
 
 
 @stamina.retry(on=_passing, attempts=TRIES, wait_initial=1.0, timeout=None)
 def _downloaded(jar: Jar, incoming: Path, on_bytes: Progress) -> Path:
     """Each try in a folder of its own: jgo takes what a try before it left half for the whole."""
+    on_bytes(0)
     cache = Path(tempfile.mkdtemp(dir=incoming))
     return Path(_maven(cache, on_bytes).project(*_project(jar)).at_version(_version(jar)).artifact().resolve())
 

@@ -14,7 +14,7 @@ freed by its reference count; ten thousand objects are a few megabytes."""
 
 
 def begin() -> None:
-    """Once everything is set up. It may be called again."""
+    """Once everything is set up. It may be called again. What is frozen is still freed once nobody refers to it, but in a circle never."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)

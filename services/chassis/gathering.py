@@ -3,6 +3,9 @@ statements each of them costs.
 
 Whoever comes while something is under way waits for what begins after that, never for what began before: an answer is never older than
 the question, and what a client wrote just before is in it.
+
+An error holds the frames that it went through. With what they have of futures they would hold the error in turn, and all questions of its
+batch, until the next collection of garbage: so they let go of them.
 """
 
 from __future__ import annotations
@@ -36,7 +39,10 @@ class Gathering(Generic[Ask, Answer]):
         self._waiting.append((question, future))
         if self._working is None:
             self._working = asyncio.get_running_loop().create_task(self._work(), context=Context())
-        return await future
+        try:
+            return await future
+        finally:
+            del future
 
     async def _work(self) -> None:
         try:
@@ -48,6 +54,7 @@ class Gathering(Generic[Ask, Answer]):
                     _fail(futures, error)
                 else:
                     _settle(futures, answers)
+                futures.clear()
         finally:
             self._working = None
 
@@ -82,7 +89,10 @@ class Sharing(Generic[Question, Answer]):
         if question not in self._working:
             work = self._work(question)
             self._working[question] = asyncio.get_running_loop().create_task(work, context=Context())
-        return await future
+        try:
+            return await future
+        finally:
+            del future
 
     async def _work(self, question: Question) -> None:
         try:
@@ -93,6 +103,7 @@ class Sharing(Generic[Question, Answer]):
                     _fail(futures, error)
                 else:
                     _settle(futures, [answer] * len(futures))
+                futures.clear()
         finally:
             del self._working[question]
 

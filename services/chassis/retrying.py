@@ -171,6 +171,11 @@ def is_busy(error: BaseException) -> bool:
     return _sqlstate(error) in _LOSERS
 
 
+def is_locked_out(error: BaseException) -> bool:
+    """Somebody else has one of the rows, and did not let go of it in time."""
+    return _sqlstate(error) == "55P03"
+
+
 def lost_to_another(error: Exception) -> bool:
     """A deadlock or a serialization failure: the same again, at once, will do."""
     return _sqlstate(error) in ("40001", "40P01")

@@ -16,6 +16,8 @@ from services.booking.venues.grid import first_instant
 from services.chassis.auth import Role
 
 CELLS = ">ii"
+"""Of `struct`: the first cell and the one after the last, as `Occupied` has them."""
+
 Reason = Literal["booked", "blocked", "closed", "past", "too_soon", "beyond_horizon"]
 
 

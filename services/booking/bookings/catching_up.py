@@ -25,6 +25,8 @@ from services.chassis.restoring import NotRestored
 from services.chassis.subscribing import Record
 from services.chassis.unit_of_work import UnitOfWork
 
+TOGETHER = 200
+"""Bookings whose time is given back in one statement."""
 ANY_SEAT = 32_767
 """The limit of active bookings was judged when they were made."""
 
@@ -83,7 +85,9 @@ async def catch_up(work: UnitOfWork, story: Story) -> int:
     gone = [block.blocked_slot_id for block in story.blocks.values() if not isinstance(block, SlotBlocked)]
     await work.session.execute(delete(blocked_slots).where(blocked_slots.c.id.in_(gone)))
     behind = [(event, booking) async for event, booking in _behind(work, story)]
-    await occupancy.release(work.session, [booking for _, booking in behind if booking], work.now)
+    known = [booking for _, booking in behind if booking]
+    for first in range(0, len(known), TOGETHER):
+        await occupancy.release(work.session, known[first : first + TOGETHER], work.now)
     for event, booking in sorted(behind, key=lambda each: each[0].status in ("held", "confirmed")):
         await _write(work, story, event, booking)
     return len(behind)

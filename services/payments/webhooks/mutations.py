@@ -20,7 +20,7 @@ INSERT INTO polar_webhooks (id, webhook_id, type, body, received_at)
 SELECT * FROM unnest(
     CAST(:ids AS uuid[]), CAST(:webhook_ids AS text[]), CAST(:kinds AS text[]), CAST(:bodies AS bytea[]), CAST(:times AS timestamptz[])
 ) AS receipt (id, webhook_id, type, body, received_at)
-ORDER BY webhook_id
+ORDER BY webhook_id, id
 ON CONFLICT DO NOTHING
 RETURNING id
 """)

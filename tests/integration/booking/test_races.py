@@ -20,12 +20,13 @@ from deploy.local.postgres import Postgres
 from services.booking.bookings import mutations
 from services.booking.bookings.domain import ActiveBookingLimit, SlotAlreadyTaken
 from services.booking.bookings.hold import STATEMENT, Hold
-from services.booking.bookings.outlook import Outlooks
+from services.booking.bookings.outlook import Outlook, Outlooks
 from services.booking.venues import queries as catalogue_module
-from services.booking.venues.domain import Slot
+from services.booking.venues.domain import Court, Slot, Venue
 from services.booking.venues.seed import VENUE_ID, court_id
 from services.chassis import problems
 from services.chassis.database import Database, StatelessConnection
+from services.chassis.service import Chassis
 from tests.integration.booking.in_process import Office, migrate
 from tests.integration.booking.slots import BLOCK, tomorrow
 from tests.stack import TestStack
@@ -51,6 +52,7 @@ class Track:
     """A service in this process with a connection for each racer, and the log of its database server."""
 
     office: Office
+    outlooks: Outlooks
     courts: list[UUID]
     """Fifty beside the club's own."""
     log: Path
@@ -65,7 +67,7 @@ class Track:
 
     async def outcome(self, hold: Hold) -> str:
         try:
-            await hold.place(self.office.chassis, self.office.catalogue, Outlooks(self.office.chassis))
+            await hold.place(self.office.chassis, self.office.catalogue, self.outlooks)
         except problems.Problem as problem:
             return problem.code
         return "held"
@@ -92,7 +94,8 @@ async def track(
     url = await new_database("booking")
     await migrate(url)
     async with Office.open(url, pool_size=CLIENTS) as office:
-        yield Track(office, await fifty_courts(office.chassis.database), idle_stack.processes.log("postgres"))
+        courts = await fifty_courts(office.chassis.database)
+        yield Track(office, Outlooks(office.chassis), courts, idle_stack.processes.log("postgres"))
 
 
 def slot(offset: timedelta = timedelta(0), minutes: int = 90, court: UUID | None = None) -> Slot:
@@ -151,6 +154,25 @@ async def test_the_hold_is_one_statement_and_nothing_else(track: Track, monkeypa
     event.remove(track.database.engine.sync_engine, "before_cursor_execute", note)
     await track.clear()
     assert sent == [STATEMENT] * 2
+
+
+async def test_who_is_refused_the_same_slot_looks_together(track: Track, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[Slot] = []
+    look = Outlook.look
+
+    async def noted(chassis: Chassis, venue: Venue, court: Court, wanted: Slot) -> Outlook:
+        looks.append(wanted)
+        return await look(chassis, venue, court, wanted)
+
+    monkeypatch.setattr(Outlook, "look", noted)
+    players = await track.office.new_players(1 + CLIENTS)
+    assert await track.race(await track.holds(players[:1], EQUAL)) == {"held": 1}
+    assert await track.race(await track.holds(players[1:], cycle(EQUAL))) == {SlotAlreadyTaken.code: CLIENTS}
+    assert len(looks) < CLIENTS / 2
+    await track.database.pool.execute("UPDATE bookings SET hold_expires_at = now() WHERE status = 'held'")
+    outcomes = await track.race(await track.holds(players[1:], cycle(EQUAL)))
+    assert outcomes == {"held": 1, SlotAlreadyTaken.code: CLIENTS - 1}, "a hold that is over stands in nobody's way"
+    await track.clear()
 
 
 async def test_forty_holds_that_run_out_end_in_as_many_statements_as_two(track: Track) -> None:

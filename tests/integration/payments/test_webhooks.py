@@ -149,3 +149,51 @@ async def test_one_that_cannot_be_stored_takes_no_other_along(payments: Payments
     assert [answer.status_code for answer in answers] == [202, 500] + [202] * 8
     assert [len(await stored(payments, name)) for name in names] == [1] * len(names)
     assert await stored(payments, too_long) == []
+
+
+async def test_each_of_many_goes_on_in_its_own_trace_and_those_of_one_checkout_in_their_order(
+    payments: Payments,
+) -> None:
+    checkout_id = str(uuid4())
+    traces = [f"00-{number:032x}-00f067aa0ba902b7-01" for number in range(1, 31)]
+    told = [
+        (webhook("order.paid", checkout_id=checkout_id, metadata={"traceparent": trace}), str(uuid4()))
+        for trace in traces
+    ]
+    requests = [signed(body, name) | {"x-request-id": f"request-{number}"} for number, (body, name) in enumerate(told)]
+    answers = await asyncio.gather(
+        *(post(payments, body, headers) for (body, _), headers in zip(told, requests, strict=True))
+    )
+
+    assert [answer.status_code for answer in answers] == [202] * len(told)
+    found = await payments.rows(
+        "SELECT payload, headers FROM outbox WHERE aggregateid = :key ORDER BY seq", key=checkout_id
+    )
+    assert [bytes(row["payload"]) for row in found] == [body for body, _ in told]
+    assert [row["headers"]["traceparent"].split("-")[1] for row in found] == [trace.split("-")[1] for trace in traces]
+    assert [row["headers"]["ce_correlationid"] for row in found] == [f"request-{number}" for number in range(len(told))]
+
+
+async def test_one_that_another_process_is_just_storing_takes_no_other_along(payments: Payments) -> None:
+    body, contended, names = webhook("order.paid", id=str(uuid4())), str(uuid4()), [str(uuid4()) for _ in range(9)]
+    async with payments.chassis.database.pool.acquire() as other:
+        transaction = other.transaction()
+        await transaction.start()
+        row = "INSERT INTO polar_webhooks (id, webhook_id, type, body, received_at) VALUES (gen_random_uuid(), $1, '', '', now())"
+        await other.execute(row, contended)
+        everybody = (names[0], contended, *names[1:])
+        answers = await asyncio.gather(*(post(payments, body, signed(body, name)) for name in everybody))
+        await transaction.rollback()
+
+    assert [answer.status_code for answer in answers] == [202, 503] + [202] * 8
+    assert [len(await stored(payments, name)) for name in names] == [1] * len(names)
+
+
+async def test_who_hangs_up_takes_no_other_along(payments: Payments) -> None:
+    body, names = webhook("order.paid", id=str(uuid4())), [str(uuid4()) for _ in range(10)]
+    async with asyncio.TaskGroup() as deliveries:
+        waiting = [deliveries.create_task(post(payments, body, signed(body, name))) for name in names]
+        await asyncio.sleep(0)
+        waiting[3].cancel()
+    assert [(await one).status_code for one in waiting if not one.cancelled()] == [202] * 9
+    assert [len(await stored(payments, name)) for name in names[:3] + names[4:]] == [1] * 9

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -138,3 +141,30 @@ async def test_a_failure_of_a_shared_question_is_told_to_all_and_forgotten() -> 
     lost = await asyncio.gather(sharing.answer("a"), sharing.answer("a"), return_exceptions=True)
     assert [type(one) for one in lost] == [ConnectionError, ConnectionError]
     assert await sharing.answer("a") == "a"
+
+
+class Question(str):  # noqa: SLOT000 - with slots it could not be seen to go
+    """One that can be seen to go."""
+
+
+@pytest.mark.parametrize("kind", [Gathering, Sharing])
+async def test_what_was_asked_does_not_outlive_its_failure(kind: type[Any]) -> None:
+    async def fails(_: object) -> Any:
+        raise RuntimeError("no answer")
+
+    asking = Gathering[Question, str](fails, letters, most=10) if kind is Gathering else Sharing[Question, str](fails)
+
+    async def ask(question: Question) -> None:
+        with pytest.raises(RuntimeError):
+            await asking.answer(question)
+
+    gc.disable()
+    try:
+        question = Question("a")
+        gone = weakref.ref(question)
+        await ask(question)
+        del question
+        await asyncio.sleep(0)
+        assert gone() is None
+    finally:
+        gc.enable()
