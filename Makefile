@@ -43,7 +43,7 @@ test-slow: $(READY) ## The others: kill -9, poison, races, a million rows, the s
 
 test-containers: test-compose ## What compose starts, a cluster that loses a broker, and the tests of whole services on containers; needs Docker
 	@$(BIN)/python -m pytest tests/containers -m slow
-	@COURTSIDE_TEST_SERVERS=containers $(BIN)/python -m pytest -m "not child_servers" tests/integration tests/e2e
+	@COURTSIDE_TEST_SERVERS=containers $(PYTEST) -m "not child_servers" tests/integration tests/e2e
 
 test-compose: $(READY) ## The images, `docker compose up`, a booking through the gateway, scaling, a kill, and some tests on containers
 	@$(BIN)/python -m pytest tests/containers -m "not slow"
