@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -15,10 +15,21 @@ Offsets: TypeAlias = dict[str, dict[TopicPartition, int]]
 
 
 @asynccontextmanager
+async def consuming(bootstrap: str, **told: Any) -> AsyncIterator[AIOKafkaConsumer]:
+    """Closed, too, when it could not be started: aiokafka's own `async with` leaves that open."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, **told)
+    try:
+        await consumer.start()
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+@asynccontextmanager
 async def administering(bootstrap: str) -> AsyncIterator[Admin]:
     admin = Admin(bootstrap_servers=bootstrap)
-    await admin.start()
     try:
+        await admin.start()
         yield admin
     finally:
         await admin.close()

@@ -10,11 +10,10 @@ from contextlib import suppress
 
 import asyncpg
 import httpx
-from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from deploy.local.environment import SERVICES
-from tests.e2e.groups import administering, groups_of, has_read_all
+from tests.e2e.groups import administering, consuming, groups_of, has_read_all
 from tests.faults.links.proxy import FAIR
 from tests.faults.nemesis.storm import Storm
 from tests.faults.stack.system import System
@@ -92,7 +91,7 @@ async def _in_databases(system: System) -> Left:
 async def _behind(system: System) -> Left:
     """Groups that have not read everything, retry topics and dead letters included."""
     bootstrap = system.stack.bootstrap
-    async with administering(bootstrap) as admin, AIOKafkaConsumer(bootstrap_servers=bootstrap) as consumer:
+    async with administering(bootstrap) as admin, consuming(bootstrap) as consumer:
         groups = await groups_of(admin, system.prefix)
         return {f"records for {group}": 1 for group in groups if not await has_read_all(admin, consumer, group)}
 

@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from courtside_contracts.envelope import Envelope
-from tests.e2e.groups import administering, committed, groups_of
+from tests.e2e.groups import administering, committed, consuming, groups_of
 from tests.faults.nemesis.storm import Details, Storm
 from tests.faults.plan.plan import Fault
 
@@ -82,7 +82,7 @@ async def _newest(storm: Storm, fault: Fault) -> list[Any]:
     with suppress(KafkaError, TimeoutError):
         async with (
             asyncio.timeout(READ_SECONDS),
-            AIOKafkaConsumer(bootstrap_servers=storm.system.stack.bootstrap, auto_offset_reset="earliest") as consumer,
+            consuming(storm.system.stack.bootstrap, auto_offset_reset="earliest") as consumer,
         ):
             await consumer.topics()
             places = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
@@ -123,7 +123,7 @@ async def _set_back(storm: Storm, group: str) -> int:
         groups = [name for name in await groups_of(admin, storm.system.prefix) if _belongs(name, group)]
         offsets = await committed(admin, groups)
     for name, places in offsets.items():
-        async with AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=name, enable_auto_commit=False) as consumer:
+        async with consuming(bootstrap, group_id=name, enable_auto_commit=False) as consumer:
             consumer.assign(list(places))
             await _committed_in_time(consumer, dict.fromkeys(places, 0))
     return len(offsets)

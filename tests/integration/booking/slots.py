@@ -42,7 +42,7 @@ BLOCK = """
 WITH staff AS (
     INSERT INTO users (id, email, name, locale, role, version, created_at)
     VALUES ('00000000-0000-4000-8000-0000000b10c4', 'blocker@example.com', 'Blocker', 'en', 'staff', 1, now())
-    ON CONFLICT (id) DO NOTHING
+    ON CONFLICT DO NOTHING
 ), past AS (
     INSERT INTO blocked_slots (id, series_id, venue_id, court_id, during, reason, created_by, created_at)
     SELECT gen_random_uuid(), gen_random_uuid(), venue_id, id, '[2000-01-01, 2000-01-02)', 'maintenance',
