@@ -12,7 +12,7 @@ from tests.faults import checking, reporting, running
 from tests.faults.plan.planning import plan
 
 SEED = "COURTSIDE_FAULTS_SEED"
-MINUTES, VISITS_PER_SECOND = 0.5, 4.0
+MINUTES, VISITS_PER_SECOND = 0.7, 4.0
 """What a merge has time for. `make faults` is for a release, `make faults-long` for a night."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.child_servers, pytest.mark.timeout(900)]
@@ -26,4 +26,4 @@ async def test_a_short_storm_breaks_no_promise(tmp_path: Path) -> None:
     assert not told["left"], f"seed {seed}: it did not come to rest: {told['left']}"
     assert clean, f"seed {seed}: {checking.violated(folder)}\n{(folder / 'verdict.txt').read_text()}"
     assert told["bookings"] > 0
-    assert told["faults"] >= 3, "of five that were planned: one may take away what another wants to strike"
+    assert told["faults"] >= 5, "of eight that were planned: one may take away what another wants to strike"
