@@ -1,8 +1,8 @@
 """The crash-loop guard: a record that kills its process raises nothing, so what was begun is written down before it is handled.
 
 Only the first batch of each partition in a process's life is written down, since that is where a killer comes again: the process before
-died in it, and its offset was not committed. A batch that another process began and did not end is gone through carefully, one record
-at a time, each counted on its own. Healthy traffic costs nothing: two statements for each partition that a process takes up.
+died in it, and its offset was not committed. A batch that two other processes began and did not end is gone through carefully, one
+record at a time, each counted on its own. Healthy traffic costs nothing: two statements for each partition that a process takes up.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from services.chassis.subscribing import Record
 
 STARTS = 5
 """A healthy record shares the fate of its process now and then: killed by hand, out of memory. Hardly five times in a row."""
+TOGETHER = 2
+"""Of these, so many as a batch: most deaths have nothing to do with what was read, and to go carefully is slow."""
 
 delivery_attempts = Table(
     "delivery_attempts",
@@ -69,12 +71,12 @@ class Attempts:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def begin(self, records: Sequence[Record]) -> bool:
-        """Whether another process began this batch and did not end it. Raises `NoDatabase`."""
+        """Whether to go through this batch carefully: `TOGETHER` others began it, and did not end it. Raises `NoDatabase`."""
         first: dict[Place, Record] = {}
         for record in records:
             first.setdefault((record.topic, record.partition), record)
         fresh = [record for place, record in first.items() if place not in self.known]
-        return max(await self._count(fresh, alone=False), default=0) > 1
+        return max(await self._count(fresh, alone=False), default=0) > TOGETHER
 
     @asynccontextmanager
     async def alone(self, record: Record) -> AsyncIterator[None]:
@@ -95,12 +97,12 @@ class Attempts:
             self.known |= ended
 
     async def _count(self, records: Sequence[Record], *, alone: bool) -> list[int]:
-        """How often each was begun. A record alone was begun once before, with the batch that made us careful."""
+        """How often each was begun. A record alone was begun before, with the batch that made us careful."""
         if not records:
             return []
         places = zip(*((record.topic, record.partition, record.offset) for record in records), strict=True)
         reach("attempt.unwritten")
-        rows = await self.database.fetch(BEGIN, *map(list, places), alone, self.process, 2 if alone else 1)
+        rows = await self.database.fetch(BEGIN, *map(list, places), alone, self.process, TOGETHER + 1 if alone else 1)
         reach("attempt.begun")
         return [row["starts"] for row in rows]
 

@@ -9,8 +9,8 @@ import asyncio
 from collections import Counter as Tally
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import cache
-from typing import Any
+from functools import cache, partial
+from typing import Any, TypeAlias
 
 import structlog
 from opentelemetry import trace
@@ -39,6 +39,8 @@ from services.chassis.telemetry import fail
 from services.chassis.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
 log = structlog.get_logger()
+
+HandleOne: TypeAlias = Callable[[Received], Awaitable[None]]
 
 MOMENTS_SECONDS = (0.05, 0.25)
 """Between the tries of what was overtaken. Measured: of 60 first bookings sent together with their players' profiles, 8 came first."""
@@ -78,27 +80,29 @@ class Pipeline:
         """Raises only when nothing may be passed over: our database or the broker is away."""
         with receiving(records, self._group):
             if await self._attempts.begin(records):
-                log.warning("going carefully through a batch that a process before did not end", records=len(records))
+                log.warning("going carefully through a batch that no process lived to end", records=len(records))
                 for record in records:
                     await self._handle_carefully(record)
             else:
                 await self._handle(records)
             await self._attempts.end(records)
 
-    async def _handle(self, records: Sequence[Record]) -> None:
+    async def _handle(self, records: Sequence[Record], moments: Sequence[float] = MOMENTS_SECONDS) -> None:
+        handle_one = partial(self._handle_one, moments=moments)
         received = [read for record in records if (read := await self._read(record))]
         first = [read for read in received if read.kind in self._consumers.projections]
         then = [read for read in received if read.kind not in self._consumers.projections]
         for part in (first, then):
             if any(read.kind in self._consumers.calling_out for read in part):
-                await _lanes(part, self._handle_one)
+                await _lanes(part, handle_one)
             elif part:
-                await self._handle_together(part)
+                await self._handle_together(part, handle_one)
 
     async def _handle_carefully(self, record: Record) -> None:
+        """What was overtaken is not waited for: what overtook it may wait for its turn in this process."""
         try:
             async with self._attempts.alone(record):
-                await self._handle([record])
+                await self._handle([record], moments=())
         except CrashLoop as error:
             await self._route(record, error)
 
@@ -114,7 +118,7 @@ class Pipeline:
             HANDLED.labels(record.topic, OTHER, "passed over").inc()
         return received
 
-    async def _handle_together(self, batch: Sequence[Received]) -> None:
+    async def _handle_together(self, batch: Sequence[Received], handle_one: HandleOne) -> None:
         """One transaction for all. If it fails, one by one, so that one bad record harms no neighbour."""
         try:
             async with self._unit_of_work() as work:
@@ -127,7 +131,7 @@ class Pipeline:
         except Exception as error:
             if is_database_away(error):
                 raise
-            await _lanes(batch, self._handle_one)
+            await _lanes(batch, handle_one)
         else:
             self._count_handled(batch)
 
@@ -139,10 +143,10 @@ class Pipeline:
             handle = self._consumers.projections.get(read.kind) or self._consumers.in_transaction[read.kind]
             await handle(work, read.event)
 
-    async def _handle_one(self, read: Received) -> None:
+    async def _handle_one(self, read: Received, moments: Sequence[float]) -> None:
         with self._processing(read):
             try:
-                await self._dispatch_soon(read)
+                await self._dispatch_soon(read, moments)
             except AlreadyHandled:
                 _handled(read.record.topic, read.envelope.type, "already handled").inc()
             except Exception as error:
@@ -165,8 +169,8 @@ class Pipeline:
     def _processing(self, read: Received) -> AbstractContextManager[None]:
         return processing(read.record, self._group, read.envelope)
 
-    async def _dispatch_soon(self, read: Received) -> None:
-        for seconds in MOMENTS_SECONDS:
+    async def _dispatch_soon(self, read: Received, moments: Sequence[float]) -> None:
+        for seconds in moments:
             try:
                 return await self._dispatch(read)
             except Overtaken:
@@ -207,7 +211,7 @@ class Pipeline:
         log.warning("record routed on", to=topic, topic=record.topic, offset=record.offset, exc_info=shown)
 
 
-async def _lanes(batch: Sequence[Received], handle_one: Callable[[Received], Awaitable[None]]) -> None:
+async def _lanes(batch: Sequence[Received], handle_one: HandleOne) -> None:
     """Keys side by side, each in order; all lanes end before an error surfaces, so none works on beside a repeated batch."""
     by_key: dict[Any, list[Received]] = {}
     for read in batch:

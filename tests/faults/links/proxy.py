@@ -135,6 +135,8 @@ class Link:
     ) -> None:
         while chunk := await reader.read(CHUNK_BYTES):
             arriving = await self._weathered(connection, direction, chunk)
+            if writer.is_closing():
+                raise ConnectionResetError
             writer.write(arriving)
             await writer.drain()
             if len(arriving) < len(chunk):
