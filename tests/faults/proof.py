@@ -1,14 +1,15 @@
 """The ledger of all runs: `docs/proof.jsonl` has one line for each, `docs/proof.md` is written from it.
 
 `python -m tests.faults.proof [RUN_FOLDER ...]` adds runs, when there are some, and writes the page. A line of the sort `found` is written
-by hand, when a storm has found a defect and it is mended: the seed, what it was, and since which commit it is not there any more; so is
-one of the sort `lives`, after `make simulate`.
+by hand, when a storm has found something: the seed and the commit of the run, what it was and what became of it; so is one of the sort
+`lives`, after `make simulate`.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,15 +38,26 @@ RUN_COLUMNS = {
     "commit": "commit",
     "minutes": "minutes",
     "bookings": "bookings",
+    "charges": "charges",
+    "refunds": "refunds",
+    "mails": "mails",
     "faults": "faults",
     "kinds": "kinds",
     "kills": "kills",
     "broker_crashes": "broker crashes",
     "database_crashes": "database crashes",
     "drain_seconds": "drained in s",
+    "limits": "limits",
     "verdict": "verdict",
 }
-SUMS = ("minutes", "bookings", "faults", "kills", "broker_crashes", "database_crashes")
+COUNTED = ("bookings", "confirmed", "events", "mails", "charges", "refunds")
+"""By the checker, from the databases and ledgers."""
+WITHIN, BUSY = "", "busy"
+DRAINED = """\
+Bookings, charges, refunds and mails are counted by the checker, from the databases and the providers' ledgers. Faults that struck
+nothing, since another one had just taken away what they were after, are not counted (until 84aafd2 they were). Drained: from the
+moment at which nothing was broken any more and the last visitor had gone, until nothing was left to do. Limits `busy`: a machine with other things to do, whose slowness is not judged."""
+SUMS = ("minutes", "bookings", "charges", "refunds", "mails", "faults", "kills", "broker_crashes", "database_crashes")
 
 
 def main(folders: Sequence[str]) -> None:
@@ -63,7 +75,7 @@ def line(folder: Path) -> dict[str, Any]:
     """What is kept of a run."""
     told = reporting.figures(folder)
     verdict = checking.verdict(folder)
-    counted = {name: verdict["figures"].get(name) for name in ("events", "mails", "charges", "refunds")}
+    counted = {name: verdict["figures"].get(name) for name in COUNTED}
     broken = sorted(checking.violated(folder), key=lambda name: int(name.removeprefix("I")))
     return {"sort": "run", **told, **counted, "verdict": ", ".join(broken) or "clean"}
 
@@ -73,10 +85,14 @@ def page(ledger: Iterable[dict[str, Any]]) -> str:
     runs = [entry for entry in entries if entry["sort"] == "run"]
     found = [entry for entry in entries if entry["sort"] == "found"]
     lives = [entry for entry in entries if entry["sort"] == "lives"]
-    return "\n".join([HEAD, *_sums(runs), *_lives(lives), *_found(found), *_runs(runs)]) + "\n"
+    return "\n".join([HEAD, *_sums(runs, lives), *_lives(lives), *_found(found), *_runs(runs)]) + "\n"
 
 
-def _sums(runs: list[dict[str, Any]]) -> list[str]:
+def _limits(run: dict[str, Any]) -> str:
+    return BUSY if run["busy"] else WITHIN
+
+
+def _sums(runs: list[dict[str, Any]], lives: list[dict[str, Any]]) -> list[str]:
     sums = {name: sum(run[name] or 0 for run in runs) for name in SUMS}
     told = (
         f"| {RUN_COLUMNS[name]} | {sums[name]:,g} |"
@@ -84,15 +100,17 @@ def _sums(runs: list[dict[str, Any]]) -> list[str]:
         else f"| {RUN_COLUMNS[name]} | {sums[name]:,} |"
         for name in SUMS
     )
-    clean = sum(run["verdict"] == "clean" for run in runs)
+    clean = Counter(_limits(run) for run in runs if run["verdict"] == "clean")
     return [
         "## All runs together",
         "",
         "| | |",
         "|---|---|",
         f"| runs | {len(runs)} |",
-        f"| clean | {clean} |",
+        f"| clean | {clean[WITHIN]} |",
+        f"| clean within the limits of a busy machine | {clean[BUSY]} |",
         *told,
+        f"| simulated lives | {sum(each['lives'] for each in lives):,} |",
         "",
     ]
 
@@ -112,14 +130,20 @@ def _lives(lives: list[dict[str, Any]]) -> list[str]:
 
 def _found(found: list[dict[str, Any]]) -> list[str]:
     """Runs with violations stay in the table of runs; this says what became of them."""
-    rows = [f"| {each['seed']} | {each['what']} | {each['became']} |" for each in found]
-    return ["## What was found", "", "| seed | what was seen | what became of it |", "|---|---|---|", *rows, ""]
+    rows = [f"| {each['seed']} | {each['commit']} | {each['what']} | {each['became']} |" for each in found]
+    head = "| seed | commit | what was seen | what became of it |"
+    return ["## What was found", "", head, "|---|---|---|---|", *rows, ""]
 
 
 def _runs(runs: list[dict[str, Any]]) -> list[str]:
     head = f"| {' | '.join(RUN_COLUMNS.values())} |"
-    rows = [f"| {' | '.join(str(run[name]) for name in RUN_COLUMNS)} |" for run in runs]
-    return ["## Each run", "", head, "|---" * len(RUN_COLUMNS) + "|", *rows]
+    shown = [run | {"limits": _limits(run)} for run in runs]
+    rows = [f"| {' | '.join(_shown(run[name]) for name in RUN_COLUMNS)} |" for run in shown]
+    return ["## Each run", "", DRAINED, "", head, "|---" * len(RUN_COLUMNS) + "|", *rows]
+
+
+def _shown(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from tests.faults.checker.history import Fault
+
 BROKER_CRASHES = frozenset({"broker_kill", "kill_everything"})
 DATABASE_CRASHES = frozenset({"postgres_crash", "kill_everything"})
 KILLS = frozenset({"kill", "kill_everything"})
@@ -21,7 +23,7 @@ def figures(folder: Path) -> dict[str, Any]:
     """Counted by the harness: what was played, and what clients were told."""
     run = json.loads((folder / "run.json").read_text())
     faults = list(_lines(folder / "faults.jsonl"))
-    played = [fault for fault in faults if "out_of_reach" not in fault["details"]]
+    played = [fault for fault in faults if Fault.read(fault).hit]
     calls = Counter(f"{call['outcome']} {call['op']}" for call in _lines(folder / "history.jsonl"))
     kinds = Counter(fault["kind"] for fault in played)
     return {
@@ -29,7 +31,8 @@ def figures(folder: Path) -> dict[str, Any]:
         "minutes": run["minutes"],
         "commit": run["commit"],
         "date": run["started_at"][:10],
-        "bookings": calls["ok hold"],
+        "busy": run["busy"],
+        "holds": calls["ok hold"],
         "payments": calls["ok pay"],
         "cancellations": calls["ok cancel"],
         "unknown": sum(count for name, count in calls.items() if name.startswith("info ")),

@@ -37,10 +37,13 @@ class Limits:
     """
 
     drain_seconds: float = 60.0
-    idle_seconds: float = 30.0
+    idle_seconds: float = 60.0
     mail_call_seconds: float = float(TOLD["notifications"]["RESEND_CALL_SECONDS"])
     heals_seconds: float = 15.0
 
+
+"""A worker may stand on one batch for a minute, which the product's own rule of half of that does not grant: five hundred records, in a
+storm that leaves it a tenth of two cores."""
 
 BUSY = Limits(drain_seconds=400.0, idle_seconds=180.0, mail_call_seconds=30.0, heals_seconds=120.0)
 """On a machine that has other things to do: then slowness says nothing about the product."""
@@ -78,6 +81,7 @@ class Run:
             "polar": system.url("polar"),
             "resend": system.url("resend"),
             "booking": system.url("booking-api"),
+            "busy": self.limits == BUSY,
             "rules": RULES | {"retry_delay_seconds": RETRY_SECONDS} | asdict(self.limits),
             "hostile_users": sorted(scene.hostile),
             "canaries": [scene.canary, *_secrets(system.stack.installation.secrets)],
@@ -87,13 +91,13 @@ class Run:
         (self.folder / "run.json").write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n")
 
     def keep_logs(self) -> None:
-        """Those of the services, apart from what the servers and stand-ins say."""
+        """Those of the services, of their migrations and of the database, in which nothing personal may stand, apart from the others."""
         logs = self.storm.system.stack.installation.paths.logs
-        services = {runner.name for runner in RUNNERS}
+        ours = ("migrate-", "postgres", *(runner.name for runner in RUNNERS))
         for folder, wanted in (("logs", True), ("other-logs", False)):
             (self.folder / folder).mkdir(exist_ok=True)
             for log in logs.glob("*.log"):
-                if (log.name.split(".")[0] in services or "-beside-" in log.name) is wanted:
+                if (log.name.startswith(ours) or "-beside-" in log.name) is wanted:
                     shutil.copy(log, self.folder / folder)
 
 
@@ -127,7 +131,9 @@ async def _storm(run: Run) -> None:
 
 
 async def _come_to_rest(run: Run) -> None:
-    """Timed from the moment on from which nothing is broken any more. Then the last holds run out, and what comes of that ends, too."""
+    """Timed from the moment on from which nothing is broken any more and the last visitor has gone. Then the last holds run out, and what
+    comes of that ends, too.
+    """
     system = run.storm.system
     await heal(run.storm)
     run.last_fault_at, healed = instant(), time.monotonic()

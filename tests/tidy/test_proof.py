@@ -9,6 +9,8 @@ def test_the_page_of_the_proof_is_what_its_ledger_says() -> None:
 
 def test_a_violation_that_was_seen_is_explained() -> None:
     ledger = proof.read()
-    explained = {entry["seed"] for entry in ledger if entry["sort"] == "found"}
-    unclean = {entry["seed"] for entry in ledger if entry["sort"] == "run" and entry["verdict"] != "clean"}
+    explained = {(entry["seed"], entry["commit"]) for entry in ledger if entry["sort"] == "found"}
+    unclean = {
+        (entry["seed"], entry["commit"]) for entry in ledger if entry["sort"] == "run" and entry["verdict"] != "clean"
+    }
     assert unclean <= explained

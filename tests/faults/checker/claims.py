@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from tests.faults.checker.records import Record
 
 LIVE = ("held", "confirmed")
+BLOCKED, UNBLOCKED = "slot.blocked.v1", "slot.unblocked.v1"
 FOREVER = datetime(9000, 1, 1, tzinfo=UTC)
 
 WAITED = timedelta(seconds=15)
@@ -35,6 +36,21 @@ class Claim:
 
 def claims(events: Mapping[str, Mapping[int, Record]]) -> list[Claim]:
     return [claim for versions in events.values() for claim in _of_one(list(versions.values()))]
+
+
+def blocks(told: Iterable[Record]) -> list[Claim]:
+    """Times that the club took for itself, by `court.events`, as claims of nobody."""
+    of_one: dict[str, dict[str, Record]] = {}
+    for record in told:
+        of_one.setdefault(str(record.body.get("blocked_slot_id")), {}).setdefault(record.type, record)
+    return [claim for records in of_one.values() for claim in _block(records.get(BLOCKED), records.get(UNBLOCKED))]
+
+
+def _block(begun: Record | None, ended: Record | None) -> Iterator[Claim]:
+    starts_at, ends_at = (begun and begun.instant("starts_at")), (begun and begun.instant("ends_at"))
+    if begun and starts_at and ends_at:
+        until = FOREVER if ended is None else ended.time
+        yield Claim(begun.body["blocked_slot_id"], "", begun.body["court_id"], starts_at, ends_at, begun.time, until)
 
 
 def _of_one(versions: list[Record]) -> Iterator[Claim]:

@@ -62,7 +62,9 @@ class Facts:
     loud_lines: Sequence[Log] = ()
     availability: Sequence[Row] = ()
     """Answers of `GET /v1/availability?include=unavailable`, asked by the checker itself."""
-    _faulty: dict[float, Spans] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _faulty: dict[tuple[float, tuple[str, ...]], Spans] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def table(self, service: str, name: str) -> Sequence[Row]:
         return self.databases.get(service, {}).get(name, ())
@@ -152,11 +154,15 @@ class Facts:
         """Users whose calls are in the history: what happened to them must have been asked for there."""
         return {call.user for call in self.history if call.user}
 
-    def was_under_fault(self, since: datetime, until: datetime, slack_seconds: float) -> bool:
-        """Whether a fault struck then, or ended so shortly before that its effect may have lasted."""
-        if slack_seconds not in self._faulty:
-            self._faulty[slack_seconds] = Spans.of(self.faults, slack_seconds)
-        return self._faulty[slack_seconds].meet(since, until)
+    def was_under_fault(self, since: datetime, until: datetime, slack_seconds: float, *of: str) -> bool:
+        """Whether a fault that may touch one of these parts struck then, or ended so shortly before that its effect may have lasted.
+
+        Of no part in particular: any fault.
+        """
+        if (slack_seconds, of) not in self._faulty:
+            faults = [fault for fault in self.faults if not of or any(map(fault.may_touch, of))]
+            self._faulty[slack_seconds, of] = Spans.of(faults, slack_seconds)
+        return self._faulty[slack_seconds, of].meet(since, until)
 
     @cached_property
     def _poison(self) -> set[Poison]:

@@ -24,7 +24,8 @@ def figures(facts: Facts) -> Mapping[str, Any]:
 
 
 def _played(facts: Facts) -> dict[str, Any]:
-    kinds = Counter(fault.kind for fault in facts.faults)
+    hit = [fault for fault in facts.faults if fault.hit]
+    kinds = Counter(fault.kind for fault in hit)
     return {
         "bookings": len(facts.bookings),
         "confirmed": sum(
@@ -32,7 +33,8 @@ def _played(facts: Facts) -> dict[str, Any]:
         ),
         "calls": len(facts.history),
         "calls_by_outcome": dict(Counter(call.outcome for call in facts.history)),
-        "faults": len(facts.faults),
+        "faults": len(hit),
+        "faults_in_vain": len(facts.faults) - len(hit),
         "fault_kinds": len(kinds),
         "faults_by_kind": dict(sorted(kinds.items())),
     }
@@ -64,7 +66,12 @@ def _money(facts: Facts) -> dict[str, Any]:
 def _times(facts: Facts) -> dict[str, Any]:
     run, ours = facts.run, [call for call in facts.history if not is_a_providers(call)]
     took = healthy(facts, ours)
+    ended = max((fault.ended_at for fault in facts.faults), default=None)
     return {
+        "samples": len(facts.samples),
+        "at_rest_s_after_the_last_fault": round((run.drained_at - ended).total_seconds(), 1)
+        if run.drained_at and ended
+        else None,
         "drained_in_s": round((run.drained_at - run.last_fault_at).total_seconds(), 1)
         if run.drained_at and run.last_fault_at
         else None,

@@ -76,6 +76,12 @@ class Call:
         }
 
 
+COUNTED = ("struck", "records", "locked", "connections", "groups", "joined")
+DONE = ("killed", "frozen")
+TAKEN_ON = (200, 202)
+EVERYBODYS = ("postgres", "all")
+
+
 @dataclass(frozen=True)
 class Fault:
     kind: str
@@ -97,6 +103,19 @@ class Fault:
             target=str(told.get("target") or ""),
             details=told.get("details") or {},
         )
+
+    @property
+    def hit(self) -> bool:
+        """Whether it struck anything: another fault may have taken away what it was after, or nobody came by."""
+        details = self.details
+        in_vain = any(details.get(name) == 0 for name in COUNTED) or any(details.get(name) is False for name in DONE)
+        refused = self.kind == "redrive" and details.get("status") not in TAKEN_ON
+        return "out_of_reach" not in details and not in_vain and not refused
+
+    def may_touch(self, part: str) -> bool:
+        """A process of this name, or of this service, a link of it, or what everybody needs: the database."""
+        ends = self.target.split("→")
+        return self.target in EVERYBODYS or any(end == part or end.startswith(f"{part}-") for end in ends)
 
     def covers(self, since: datetime, until: datetime, slack_seconds: float) -> bool:
         """Whether it struck then, or so shortly before that its effect may have lasted."""

@@ -84,7 +84,9 @@ class Verdict:
 
 
 def _word(finding: Finding) -> str:
-    return "clean" if finding.clean else "VIOLATED"
+    if not finding.clean:
+        return "VIOLATED"
+    return "clean" if finding.checked else "unproven"
 
 
 def _kinds(finding: Finding) -> str:

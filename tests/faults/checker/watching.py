@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, TypeAlias
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer
@@ -25,6 +25,7 @@ from tests.faults.checker.topics import partitions
 
 EVERY_SECONDS = 1.0
 PATIENCE_SECONDS = 5.0
+Look: TypeAlias = Callable[[Run], Awaitable[Sample]]
 AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, KafkaError)
 
 OVERLAPS = """
@@ -36,18 +37,26 @@ SELECT user_id::text, count(*) FROM bookings WHERE status = 'held' AND hold_expi
 GROUP BY user_id HAVING count(*) > $1
 """
 OLDEST = "SELECT min(seq) FROM outbox"
+ALONE = 'SELECT topic, max("offset") AS reached FROM delivery_attempts WHERE alone GROUP BY topic'
+"""Who goes carefully through a batch commits nothing for a while, and says here where it is."""
 
 
 async def watch(run_folder: Path, stop: asyncio.Event) -> None:
     """Writes `live.jsonl` until told to stop. Needs `run.json` with the addresses; raises `CouldNotCheck` without it."""
     run = Run.read(run_folder)
     with (run_folder / "live.jsonl").open("a") as file:
-        while not stop.is_set():
+        async with asyncio.TaskGroup() as looking:
             for look in (_one_player_a_court, _fronts):
-                file.write((await look(run)).line() + "\n")
-            file.flush()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), EVERY_SECONDS)
+                looking.create_task(_look_again_and_again(look, run, file, stop))
+
+
+async def _look_again_and_again(look: Look, run: Run, file: TextIO, stop: asyncio.Event) -> None:
+    """Each by itself: the broker's answers take their time, and what must hold at every instant is looked at every second."""
+    while not stop.is_set():
+        file.write((await look(run)).line() + "\n")
+        file.flush()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), EVERY_SECONDS)
 
 
 async def _one_player_a_court(run: Run) -> Sample:
@@ -65,25 +74,27 @@ async def _one_player_a_court(run: Run) -> Sample:
 
 async def _fronts(run: Run) -> Sample:
     """Of each relay and each group that has work waiting, what is first in its line."""
-    at, fronts, away = datetime.now(UTC), {}, []
+    at, away = datetime.now(UTC), list[str]()
+    fronts, alone = dict[str, object](), dict[str, int]()
     for service, url in run.databases.items():
         try:
             async with asyncio.timeout(PATIENCE_SECONDS), _connected(url) as connection:
                 if (oldest := await connection.fetchval(OLDEST)) is not None:
                     fronts[f"{service} relay"] = oldest
+                alone |= {row["topic"]: row["reached"] for row in await connection.fetch(ALONE)}
         except AWAY as error:
             away.append(f"{service}: {type(error).__name__}")
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            fronts |= await _groups_behind(run)
+            fronts |= await _groups_behind(run, alone)
     except AWAY as error:
         away.append(f"kafka: {type(error).__name__}")
     return Sample("I13", at, state={"fronts": fronts, "away": away})
 
 
-async def _groups_behind(run: Run) -> dict[str, int]:
-    """By group, how many records it has committed in all: a number that stands still means that nobody works."""
-    prefix, behind = run.topic_prefix, {}
+async def _groups_behind(run: Run, alone: Mapping[str, int]) -> dict[str, object]:
+    """By group, how many records it has committed in all, and what it has come to carefully: where neither moves, nobody works."""
+    prefix, behind = run.topic_prefix, dict[str, object]()
     async with _broker(run.kafka) as (admin, consumer):
         places = await partitions(admin, prefix)
         ends: Mapping[Any, int] = await consumer.end_offsets(places)
@@ -93,7 +104,8 @@ async def _groups_behind(run: Run) -> dict[str, int]:
             reached = {place: max(0, offset.offset) for place, offset in told.items()}
             mine = [place for place in places if place.topic in topics]
             if sum(ends[place] - reached.get(place, 0) for place in mine) > 0:
-                behind[f"{group} group"] = sum(reached.get(place, 0) for place in mine)
+                carefully = {topic: alone[topic] for topic in sorted(topics & alone.keys())}
+                behind[f"{group} group"] = [sum(reached.get(place, 0) for place in mine), carefully]
     return behind
 
 

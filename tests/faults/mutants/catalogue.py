@@ -82,6 +82,12 @@ _LIST = (
     ),
     Mutant("forget-the-late-refund", "Money that came too late is kept", _in_payments("payments.forget_late_refunds")),
     Mutant(
+        "refund-everything",
+        "Every payment is owed back, as if it had come too late",
+        _in_booking("booking.turn_all_payments_away"),
+    ),
+    Mutant("quarantine-everything", "No payment is the right one", _in_payments("payments.doubt_every_payment")),
+    Mutant(
         "refund-twice", "The provider is asked for each refund twice", _in_payments("payments.ask_twice_for_refunds")
     ),
     Mutant(

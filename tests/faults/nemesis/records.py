@@ -21,6 +21,8 @@ from tests.faults.nemesis.storm import Details, Storm
 from tests.faults.plan.plan import Fault
 
 READ_SECONDS = 10.0
+REACH_SECONDS = 30.0
+"""Another fault may have taken the broker away for a while, or nothing may be written yet."""
 EMPTY_SECONDS = 30.0
 """A group whose members were killed is empty when their sessions are over."""
 
@@ -42,7 +44,7 @@ async def records_shuffled(storm: Storm, fault: Fault) -> Details:
 
 async def poison(storm: Storm, fault: Fault) -> Details:
     """Of no service of ours. It must end among the dead letters, or be passed over, and hold up nobody."""
-    key, value, headers = _poison(fault.arguments["sort"], fault.target)
+    key, value, headers = poisoned(fault.arguments["sort"], fault.target)
     topic = storm.system.prefix + fault.target
     told = {"topic": topic, "key": key, "value_b64": None if value is None else base64.b64encode(value).decode()}
     storm.poison.append(told)
@@ -76,7 +78,14 @@ async def redrive(storm: Storm, fault: Fault) -> Details:
 
 
 async def _newest(storm: Storm, fault: Fault) -> list[Any]:
-    """Of one topic. None while the broker is away."""
+    """Of one topic, once there are some and the broker is there. Raises `TimeoutError`."""
+    async with asyncio.timeout(REACH_SECONDS):
+        while not (found := await _read_newest(storm, fault)):  # noqa: ASYNC110 - other processes write
+            await asyncio.sleep(0.5)
+        return found
+
+
+async def _read_newest(storm: Storm, fault: Fault) -> list[Any]:
     topic, wanted = storm.system.prefix + fault.target, fault.arguments["records"]
     found: list[Any] = []
     with suppress(KafkaError, TimeoutError):
@@ -108,13 +117,24 @@ async def _written(storm: Storm, records: Sequence[Any]) -> int:
 
 @asynccontextmanager
 async def _producing(storm: Storm) -> AsyncIterator[AIOKafkaProducer]:
-    """aiokafka's own context leaves one behind that did not start."""
+    """Once the broker is there; raises `TimeoutError`. aiokafka's own context leaves one behind that did not start."""
     producer = AIOKafkaProducer(bootstrap_servers=storm.system.stack.bootstrap, enable_idempotence=True)
     try:
-        await producer.start()
+        async with asyncio.timeout(REACH_SECONDS):
+            await _started(producer)
         yield producer
     finally:
         await producer.stop()
+
+
+async def _started(producer: AIOKafkaProducer) -> None:
+    while True:
+        try:
+            await producer.start()
+        except KafkaError:
+            await asyncio.sleep(0.5)
+        else:
+            return
 
 
 async def _set_back(storm: Storm, group: str) -> int:
@@ -145,7 +165,7 @@ async def _committed_in_time(consumer: AIOKafkaConsumer, offsets: dict[TopicPart
                 return
 
 
-def _poison(sort: str, topic: str) -> tuple[str | None, bytes | None, Headers]:
+def poisoned(sort: str, topic: str) -> tuple[str | None, bytes | None, Headers]:
     key, unique = str(uuid4()), str(uuid4())
     kind = {"payment.events": "payment.succeeded.v1", "user.profiles": "user.profile.v1"}.get(
         topic, "booking.confirmed.v1"
@@ -160,5 +180,6 @@ def _poison(sort: str, topic: str) -> tuple[str | None, bytes | None, Headers]:
         "no key": (None, f'{{"lost": "{unique}"}}'.encode(), headers),
         "half a document": (key, f'{{"booking_id": "{unique}", "vers'.encode(), headers),
         "unknown type": (key, json.dumps({"id": unique}).encode(), headers),
+        "no envelope": (key, json.dumps({"id": unique}).encode(), ()),
     }
     return values[sort]

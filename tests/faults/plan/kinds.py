@@ -72,7 +72,7 @@ PROCESS_KINDS = (
     Kind("rebalance_storm", 27, SERVICES, one_of("members", 2, 3), weight=1, most=2),
     Kind("die_before_the_offsets", 29, WORKERS, dying_at("batch.handled", "offsets.committed")),
     Kind("die_after_forwarding", 30, WORKERS, dying_at("record.forwarded", "record.failed")),
-    Kind("die_around_a_checkout", 42, PAYMENTS_WORKER, dying_at("checkout.made", "checkout.shown")),
+    Kind("die_around_a_checkout", 43, PAYMENTS_WORKER, dying_at("checkout.made", "checkout.shown")),
     Kind("die_around_a_refund", 44, PAYMENTS_WORKER, dying_at("refund.begun", "refund.made", "refund.recorded")),
     Kind("kill_everything", 60, ("all",), weight=1, most=2),
     Kind("migrate_again", 17, SERVICES, weight=1, most=3),
@@ -119,7 +119,7 @@ RECORD_KINDS = (
     Kind("offsets_reset", 25, SERVICES, weight=1, most=2),
     Kind("records_repeated", 31, TOPICS, one_of("records", 20, 200)),
     Kind("records_shuffled", 32, MAIN_TOPICS, one_of("records", 20, 200)),
-    Kind("poison", 33, TOPICS, one_of("sort", "garbage", "null value", "no key", "half a document", "unknown type", "newer version")),
+    Kind("poison", 33, TOPICS, one_of("sort", "garbage", "null value", "no key", "half a document", "unknown type", "no envelope")),
     Kind("redrive", 35, SERVICES, weight=1),
 )  # fmt: skip
 

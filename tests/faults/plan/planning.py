@@ -12,7 +12,7 @@ from tests.faults.plan.visits import VISITS, Visit
 VISITS_PER_SECOND = 24.0
 RATES = {"ok hold": 0.4, "ok pay": 0.27, "ok cancel": 0.06}
 """For each visit, what a machine that keeps up comes to in a storm: whence the points."""
-SECONDS_PER_FAULT = 4.0
+SECONDS_PER_FAULT = 3.5
 CALM_BEFORE_SECONDS, CALM_AFTER_SECONDS = 4.0, 6.0
 """At the beginning, and at the end of the storm, in which no fault begins."""
 LATE_FACTOR = 1.15

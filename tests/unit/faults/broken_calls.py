@@ -8,7 +8,12 @@ from datetime import timedelta
 from tests.faults.checker.facts import Log
 from tests.faults.checker.history import Sample
 from tests.unit.faults.spoiling import slot_of, spoiling, unsent
-from tests.unit.faults.stories import NOW, Club, name
+from tests.unit.faults.stories import COURT, NOW, Club, name
+
+
+def block(club: Club, slot: int, kind: str = "slot.blocked.v1") -> None:
+    """As the topic tells of it."""
+    club.tell("court.events", kind, COURT, {"blocked_slot_id": f"block {slot}", **slot_of(slot)})
 
 
 @spoiling("I9", "another answer")
@@ -126,6 +131,20 @@ def a_second_failure_right_after_the_first(club: Club) -> None:
 
 @spoiling("I14", "refused though nobody has it")
 def a_free_slot_that_is_refused(club: Club) -> None:
+    club.refused("hold", 409, "slot-already-taken", user=name("Fay"), key="why", **slot_of(8))
+
+
+@spoiling("I14", "refused though nobody has it")
+def a_slot_that_is_refused_after_its_block_is_gone(club: Club) -> None:
+    block(club, 8)
+    block(club, 8, "slot.unblocked.v1")
+    club.now += timedelta(minutes=1)
+    club.refused("hold", 409, "slot-already-taken", user=name("Fay"), key="why", **slot_of(8))
+
+
+@spoiling("I14", "refused though nobody has it")
+def a_slot_that_is_refused_because_of_a_block_beside_it(club: Club) -> None:
+    block(club, 9)
     club.refused("hold", 409, "slot-already-taken", user=name("Fay"), key="why", **slot_of(8))
 
 

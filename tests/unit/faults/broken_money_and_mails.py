@@ -109,6 +109,20 @@ def a_payment_that_we_never_heard_of(club: Club) -> None:
     club.tables["payments"]["orders"].remove(club.row("payments", "orders", polar_order_id=order))
 
 
+@spoiling("I6", "right payment left to a person")
+def the_right_price_that_is_doubted(club: Club) -> None:
+    booking = club.hold("Gus", slot=6)
+    club.enter("charge", "right", booking["id"], PRICE)
+    doubt = {"polar_order_id": "right", "reason": "other-amount", "booking_id": booking["id"], "settled_at": None}
+    club.tables["payments"]["quarantined_orders"].append(doubt)
+
+
+@spoiling("I6", "paid in time and turned away")
+def money_that_came_in_time_and_goes_back(club: Club) -> None:
+    booking = club.hold("Gus", slot=6)
+    club.give_back(booking, club.charge(booking))
+
+
 @spoiling("I6", "refund that the books do not have")
 def a_refund_that_we_never_heard_of(club: Club) -> None:
     club.row("payments", "refunds", origin="booking")["polar_refund_id"] = name("another")

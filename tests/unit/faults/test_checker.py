@@ -19,8 +19,8 @@ from tests.unit.faults import (  # each lists what it breaks
     broken_events,
     broken_money_and_mails,
 )
-from tests.unit.faults.spoiling import SPOILS, Spoil, a_good_day, anas, day_as_shown, unmark
-from tests.unit.faults.stories import NOW, VENUE, name
+from tests.unit.faults.spoiling import SPOILS, Spoil, a_good_day, anas, day_as_shown, slot_of, unmark
+from tests.unit.faults.stories import NOW, VENUE, Club, name
 
 
 def test_a_good_day_is_clean() -> None:
@@ -87,8 +87,78 @@ def test_money_that_fits_nothing_may_wait_for_a_person() -> None:
 def test_503_is_an_answer_while_the_database_is_away() -> None:
     club = a_good_day()
     call = club.call("hold", "info", 503, {"type": "", "title": "", "status": 503, "code": "no-database"})
-    club.faults.append(Fault("kill postgres", 10, call.invoked_at - timedelta(seconds=5), call.invoked_at))
+    club.faults.append(Fault("postgres_crash", 10, call.invoked_at - timedelta(seconds=5), call.invoked_at, "postgres"))
     assert judge(club.facts()).findings["I12"].clean
+
+
+@pytest.mark.parametrize("target", ["kafka", "polar", "payments-worker", "resend→notifications-api", "booking.events"])
+def test_503_is_no_answer_while_what_no_hold_needs_is_away(target: str) -> None:
+    club = a_good_day()
+    call = club.call("hold", "info", 503, {"type": "", "title": "", "status": 503, "code": "no-database"})
+    club.faults.append(Fault("a fault", 20, call.invoked_at - timedelta(seconds=5), call.invoked_at, target))
+    assert not judge(club.facts()).findings["I12"].clean
+
+
+@pytest.mark.parametrize(
+    ("target", "excuses"),
+    [
+        ("payments-worker", True),
+        ("payments→kafka", True),
+        ("kafka", True),
+        ("polar", True),
+        ("all", True),
+        ("resend", False),
+        ("booking-api", False),
+    ],
+)
+def test_a_worker_may_stand_still_while_what_it_needs_is_away(target: str, *, excuses: bool) -> None:
+    club = a_good_day()
+    club.faults.append(Fault("a fault", 1, NOW, NOW + timedelta(seconds=40), target))
+    for second in range(40):
+        state = {"fronts": {"payments.projections group": [7, {}]}}
+        club.samples.append(Sample("I13", NOW + timedelta(seconds=second), state=state))
+    assert judge(club.facts()).findings["I13"].clean is excuses
+
+
+def test_who_goes_carefully_through_a_batch_does_not_stand_still() -> None:
+    club = a_good_day()
+    for second in range(40):
+        state = {"fronts": {"payments group": [7, {"booking.events": second // 20}]}}
+        club.samples.append(Sample("I13", NOW + timedelta(seconds=second), state=state))
+    assert judge(club.facts()).findings["I13"].clean
+
+
+@pytest.mark.parametrize(
+    ("kind", "details", "hit"),
+    [
+        ("kill", {"killed": True}, True),
+        ("kill", {"killed": False}, False),
+        ("postgres_crash", {}, True),
+        ("records_shuffled", {"out_of_reach": "TimeoutError"}, False),
+        ("records_repeated", {"records": 0}, False),
+        ("webhooks_lost", {"struck": 0}, False),
+        ("link_cut", {"connections": 3}, True),
+        ("redrive", {"status": 202}, True),
+        ("redrive", {"status": 409}, False),
+        ("redrive", {"status": None}, False),
+    ],
+)
+def test_a_fault_that_struck_nothing_is_in_vain(kind: str, details: dict[str, object], *, hit: bool) -> None:
+    assert Fault(kind, 1, NOW, NOW, details=details).hit is hit
+
+
+def test_a_court_that_the_club_took_for_itself_may_be_refused() -> None:
+    club = a_good_day()
+    broken_calls.block(club, 8)
+    club.refused("hold", 409, "slot-already-taken", user=name("Fay"), key="why", **slot_of(8))
+    assert judge(club.facts()).findings["I14"].clean
+
+
+def test_a_day_on_which_nothing_was_paid_proves_nothing_about_money() -> None:
+    club = Club()
+    club.hold("Ana", slot=0)
+    table = judge(club.facts()).table()
+    assert re.search(r"I6 +unproven +0", table)
 
 
 def test_a_relay_that_works_is_not_idle_however_long_its_line_is() -> None:

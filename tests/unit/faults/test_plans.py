@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from tests.faults.clients.visiting import STORIES
+from tests.faults.nemesis import records
 from tests.faults.nemesis.playing import PLAYS
 from tests.faults.plan.kinds import KINDS
 from tests.faults.plan.plan import Plan
@@ -22,6 +24,16 @@ SEEDS = range(30)
 
 def test_each_kind_of_fault_can_be_played_and_each_that_can_be_played_is_planned() -> None:
     assert KINDS.keys() == PLAYS.keys()
+
+
+def test_each_sort_of_poison_that_can_be_drawn_is_a_record() -> None:
+    kind = KINDS["poison"]
+    drawn = {kind.arguments(Random(seed))["sort"] for seed in range(200)}  # noqa: S311 - no secret
+    assert len(drawn) == 6
+    for sort in drawn:
+        for topic in kind.targets:
+            key, value, _ = records.poisoned(sort, topic)
+            assert key is not None or value is not None
 
 
 def test_each_visit_has_its_story() -> None:

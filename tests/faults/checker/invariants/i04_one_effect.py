@@ -23,6 +23,8 @@ NEWS = {
 OF_MONEY = {"payment.refunded.v1": "refund-done", "payment.refund_failed.v1": "refund-failed"}
 MAY_BE_OUT = ("unknown", "failed", "suppressed")
 """The outcome is not known, or the provider took the mail and did not send it. Neither is that of a try whose answer was lost."""
+STANDS_STILL = (4, 8)
+"""Rows in which a process is stopped and goes on: in the middle of its call, perhaps."""
 TURN_SECONDS = 6.0
 """From the decision that a mail may go out until the call begins at the latest."""
 
@@ -130,7 +132,7 @@ def _overtaken(facts: Facts) -> Iterator[Violation]:
 def _held_up(facts: Facts, since: datetime, until: datetime) -> bool:
     """A process that is stopped inside its call, or a line that keeps the request, has no fence at the provider: a known limit."""
     for fault in facts.faults:
-        on_the_way = fault.row == 4 or "stop" in fault.kind or "pause" in fault.kind or "resend" in fault.target
+        on_the_way = fault.row in STANDS_STILL or "→resend" in fault.target or fault.kind == "mailer_silent_when_done"
         if on_the_way and fault.covers(since, until, slack_seconds=10):
             return True
     return False

@@ -1,5 +1,6 @@
 """I6: to the cent. Each order that was paid pays for a booking that stands, or has gone back whole, or waits for a person who was told.
-Nothing goes back that was not paid, and nothing twice.
+Nothing goes back that was not paid, and nothing twice. And a product that gave everything back, or left everything to a person, would keep
+no promise: the right price is never doubted, and paid in time it buys the court.
 """
 
 from __future__ import annotations
@@ -7,13 +8,16 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
+from tests.faults.checker.claims import Claim, blocks, claims
 from tests.faults.checker.facts import Facts, Row
 from tests.faults.checker.orders import Order
 from tests.faults.checker.verdict import Finding, Violation, violation
 
 STANDING = ("confirmed", "completed")
+ENDED_OTHERWISE = {"booking.confirmed.v1", "booking.cancelled.v1"}
 
 
 def examine(facts: Facts) -> Finding:
@@ -25,6 +29,8 @@ def examine(facts: Facts) -> Finding:
             *_unknown_orders(facts, found),
             *_refunds_in_the_books(facts),
             *_asked_twice(facts),
+            *_doubted(facts, found),
+            *_turned_away(facts, found),
         ],
     )
 
@@ -96,6 +102,49 @@ def _asked_twice(facts: Facts) -> Iterator[Violation]:
     for asked, ids in made.items():
         if asked != "None" and len(ids) > 1:
             yield violation("refunded twice", refund_id=asked, at_the_provider=sorted(ids))
+
+
+def _doubted(facts: Facts, found: Mapping[str, Order]) -> Iterator[Violation]:
+    for row in facts.table("payments", "quarantined_orders"):
+        order = found.get(row["polar_order_id"])
+        if order and not row["settled_at"] and order.balance_minor > 0 and _is_the_price(facts, order):
+            yield violation("right payment left to a person", order_id=order.id, booking_id=order.booking_id)
+
+
+def _turned_away(facts: Facts, found: Mapping[str, Order]) -> Iterator[Violation]:
+    """Given back whole, though it was paid in time, nobody called the booking off, and nobody and nothing else was in its way."""
+    ours, others = claims(facts.events), blocks(facts.on("court.events"))
+    first: dict[str, Claim] = {}
+    by_court: dict[str, list[Claim]] = defaultdict(list)
+    by_user: dict[str, list[Claim]] = defaultdict(list)
+    for claim in (*ours, *others):
+        first.setdefault(claim.booking_id, claim)
+        by_court[claim.court_id].append(claim)
+        by_user[claim.user_id].append(claim)
+    for order in found.values():
+        hold = first.get(order.booking_id)
+        told = {record.type for record in facts.events.get(order.booking_id, {}).values()}
+        if hold is None or order.balance_minor or told & ENDED_OTHERWISE or not _is_the_price(facts, order):
+            continue
+        paid_at = datetime.fromisoformat(order.entries[0]["at"])
+        seats = {one.booking_id for one in by_user[hold.user_id] if one.until > hold.since} - {hold.booking_id}
+        in_the_way = any(
+            one.booking_id != hold.booking_id
+            and one.until > hold.since
+            and one.meets(hold.court_id, hold.starts_at, hold.ends_at)
+            for one in by_court[hold.court_id]
+        )
+        in_time = hold.hold_ends_at is not None and paid_at < hold.hold_ends_at
+        if in_time and not in_the_way and len(seats) < facts.run.rules.max_active_bookings:
+            yield violation("paid in time and turned away", order_id=order.id, booking_id=order.booking_id)
+
+
+def _is_the_price(facts: Facts, order: Order) -> bool:
+    booking = facts.bookings.get(order.booking_id)
+    return booking is not None and (order.charged_minor, order.currency) == (
+        booking["price_minor"],
+        booking["currency"],
+    )
 
 
 def _json(text: str) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def _is_overdue(facts: Facts, copies: list[Record]) -> bool:
 
 def _unexpected(facts: Facts) -> Iterator[Violation]:
     poisoned = {(record.topic, str(record.partition), str(record.offset)) for record in facts.poison}
-    values = {record.value for record in facts.poison}
+    values = {record.value for record in facts.poison if record.value is not None}
     for record in facts.records:
         if not is_dead_letter(record.topic) or record.id in facts.run.fatal_events:
             continue

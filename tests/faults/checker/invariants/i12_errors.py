@@ -1,5 +1,5 @@
 """I12: no error of ours reaches a client as one of ours. 503 is an answer while something that we need is down; everything else is refused
-with a reason, as a problem document.
+with a reason, as a problem document. What we need is the database and booking's own processes: no hold waits for Kafka or a provider.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _of_call(facts: Facts, call: Call) -> Iterator[Violation]:
     if status >= 500 and status != UNAVAILABLE:
         yield violation("server error", **call.shown)
     heals = facts.run.rules.heals_seconds
-    if status == UNAVAILABLE and not facts.was_under_fault(call.invoked_at, call.completed_at, heals):
+    if status == UNAVAILABLE and not facts.was_under_fault(call.invoked_at, call.completed_at, heals, "booking"):
         yield violation("unavailable without a fault", **call.shown)
     if status >= 400 and not _is_a_problem(call):
         yield violation("error that is no problem document", **call.shown)

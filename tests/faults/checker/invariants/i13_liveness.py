@@ -13,6 +13,8 @@ from tests.faults.checker.verdict import Finding, Violation, violation
 BEGUN = ("creating", "requested", "calling")
 """States of payments between an intent and its end; `pending` is the provider's to end."""
 
+PROVIDERS = {"payments": ("polar",), "notifications": ("resend",)}
+
 
 def examine(facts: Facts) -> Finding:
     samples = [sample for sample in facts.samples if sample.invariant == "I13"]
@@ -67,8 +69,8 @@ def _unfinished(facts: Facts) -> Iterator[Violation]:
 
 
 def _idle(facts: Facts, samples: list[Sample]) -> Iterator[Violation]:
-    """By the live watch: the same front of the line, second after second, with no fault to excuse it."""
-    idle = timedelta(seconds=facts.run.rules.idle_seconds)
+    """By the live watch: the same front of the line, second after second, and no fault of what this worker needs to excuse it."""
+    idle, heals = timedelta(seconds=facts.run.rules.idle_seconds), facts.run.rules.heals_seconds
     since: dict[str, tuple[object, datetime]] = {}
     told: set[str] = set()
     for sample in sorted(samples, key=lambda one: one.at):
@@ -77,11 +79,17 @@ def _idle(facts: Facts, samples: list[Sample]) -> Iterator[Violation]:
             del since[worker]
         for worker, front in fronts.items():
             known, at = since.get(worker, (None, sample.at))
-            if known != front or facts.was_under_fault(sample.at, sample.at, facts.run.rules.drain_seconds):
+            if known != front or facts.was_under_fault(sample.at, sample.at, heals, *_needed_by(worker)):
                 since[worker] = (front, sample.at)
             elif sample.at - at > idle and worker not in told:
                 told.add(worker)
                 yield violation("idle with work waiting", worker=worker, since=at, front=front)
+
+
+def _needed_by(worker: str) -> tuple[str, ...]:
+    """`worker` is `payments relay`, `payments.projections group`."""
+    service = worker.partition(" ")[0].partition(".")[0]
+    return (service, "kafka", *PROVIDERS.get(service, ()))
 
 
 def _fronts(state: Mapping[str, object]) -> dict[str, object]:

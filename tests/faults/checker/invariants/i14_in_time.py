@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from tests.faults.checker.claims import WAITED, Claim, claims
+from tests.faults.checker.claims import WAITED, Claim, blocks, claims
 from tests.faults.checker.facts import Facts
 from tests.faults.checker.history import Call
 from tests.faults.checker.reading import is_dead_letter, is_retry
@@ -22,13 +22,13 @@ TAKEN = "slot-already-taken"
 
 def examine(facts: Facts) -> Finding:
     told: dict[str, list[Claim]] = defaultdict(list)
-    for claim in claims(facts.events):
+    for claim in (*claims(facts.events), *blocks(facts.on("court.events"))):
         told[claim.court_id].append(claim)
     refused = [call for call in facts.history if call.op == "hold" and call.is_refused and call.problem == TAKEN]
-    ladders, blocked = _ladders(facts), _blocked_courts(facts)
+    ladders, judged = _ladders(facts), [call for call in refused if _span(call)]
     return Finding.of(
-        len(ladders) + len(refused),
-        [*_early(facts, ladders), *(each for call in refused for each in _in_the_way(call, told, blocked))],
+        len(ladders) + len(judged),
+        [*_early(facts, ladders), *(each for call in judged for each in _in_the_way(call, told))],
     )
 
 
@@ -65,7 +65,7 @@ def _due(facts: Facts, record: Record) -> datetime:
     return record.at + timedelta(seconds=delay)
 
 
-def _in_the_way(call: Call, told: Mapping[str, Sequence[Claim]], blocked: set[str]) -> Iterator[Violation]:
+def _in_the_way(call: Call, told: Mapping[str, Sequence[Claim]]) -> Iterator[Violation]:
     span = _span(call)
     if span is None:
         return
@@ -73,18 +73,10 @@ def _in_the_way(call: Call, told: Mapping[str, Sequence[Claim]], blocked: set[st
     standing = [
         claim for claim in told.get(court_id, ()) if claim.meets(court_id, starts_at, ends_at) and _lived(claim, call)
     ]
-    if court_id in blocked:
-        return
     if not standing:
         yield violation("refused though nobody has it", **call.shown)
     elif all(_is_over(claim, call) for claim in standing):
         yield violation("hold that outlived its end", booking_id=standing[0].booking_id, **call.shown)
-
-
-def _blocked_courts(facts: Facts) -> set[str]:
-    """At any time of the run: which block stood when is not followed."""
-    told = {record.key_text for record in facts.on("court.events")}
-    return told | {row["court_id"] for row in facts.table("booking", "blocked_slots")}
 
 
 def _span(call: Call) -> tuple[str, datetime, datetime] | None:

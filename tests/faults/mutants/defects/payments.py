@@ -23,6 +23,10 @@ def accept_any_amount() -> None:
     replace(orders, "mismatch", make)
 
 
+def doubt_every_payment() -> None:
+    replace(orders, "mismatch", lambda _: lambda *_: "other-amount")
+
+
 def forget_late_refunds() -> None:
     def make(owed: Any) -> Any:
         async def owe(work: Any, due: Any) -> None:
