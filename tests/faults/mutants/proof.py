@@ -27,6 +27,7 @@ from tests.faults.mutants.scenes import PLAIN, SCENES
 from tests.faults.mutants.stage import Stage
 from tests.faults.mutants.stories import Told
 from tests.faults.mutants.theatre import Theatre
+from tests.faults.running import commit
 
 STAGES = 2
 """Theatres at once, each with a PostgreSQL, a Kafka, two providers and three services."""
@@ -50,7 +51,7 @@ class Played:
 
     @property
     def as_expected(self) -> bool:
-        return self.verdict.clean is (self.mutant is None)
+        return self.verdict.clean if self.mutant is None else MUTANTS[self.mutant].breaks in self.verdict.broken
 
     def line(self) -> str:
         mark = "ok " if self.as_expected else "NOT"
@@ -95,7 +96,7 @@ async def _play_on(
             one = played[number] = await _patiently(theatre, mutant, folder / str(number), scene)
             print(one.line(), flush=True)  # noqa: T201
             if one.mutant:
-                write({one.mutant: told(one.verdict)})
+                write({one.mutant: (commit(), told(one.verdict))})
             if not one.as_expected:
                 _show(one)
 
