@@ -138,6 +138,30 @@ def test_a_process_may_do_nothing_to_its_node(overlay: str) -> None:
         assert container["resources"]["limits"]["memory"], name
 
 
+def images(overlay: str) -> set[str]:
+    """Of every container, of the stand-ins too."""
+    workloads = [*of(overlay, "Deployment"), *of(overlay, "Job")]
+    specs = [workload["spec"]["template"]["spec"] for workload in workloads]
+    return {each["image"] for spec in specs for each in (*spec.get("initContainers", []), *spec["containers"])}
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_image_says_its_version(overlay: str) -> None:
+    """`latest`, or none, is asked of a registry at each start, and means another code every day."""
+    found = images(overlay)
+    assert len(found) >= len(SERVICES)
+    assert not [image for image in found if image.rpartition("/")[2].partition(":")[2] in ("", "latest")]
+
+
+def test_a_cluster_on_a_laptop_is_told_to_load_every_image_that_it_runs() -> None:
+    load = re.search(r"^\$ kind load docker-image ((?:.*\\\n)*.*)$", README, re.MULTILINE)
+    assert load
+    assert set(load[1].replace("\\", "").split()) == images("dev")
+    tagged = re.search(r"for name in ([^;]+); do docker tag courtside/\$name courtside/\$name:dev", README)
+    assert tagged
+    assert {f"courtside/{name}:dev" for name in tagged[1].split()} == images("dev")
+
+
 def test_a_pod_that_is_told_to_stop_has_the_time_to_drain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name, pod in pods("prod"):
         if not name.endswith("migrate"):
