@@ -15,10 +15,12 @@ COMPONENT = "app.kubernetes.io/component"
 HTTP, HTTPS, POSTGRES, KAFKA, OTLP = 8000, 443, 5432, 9093, 4318
 """Of every process of ours; of the providers; of a database; of the brokers' listener with TLS and SCRAM; of a collector of traces."""
 POSTGRES_STATUS, POSTGRES_METRICS = 8000, 9187
-"""CloudNativePG's: its operator asks an instance how it is, and Prometheus for its figures."""
+"""CloudNativePG's: its operator asks an instance how it is, Prometheus for its figures. And a primary that the operator or the API server
+does not answer asks the other instances, and stops itself when none of them does (since 1.27)."""
 INGRESS_CONTROLLER, MONITORING, CNPG = "ingress-nginx", "monitoring", "cnpg-system"
 """Namespaces. Prometheus and the collector of traces live in the second."""
-PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"]
+PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10"]
+"""The last is the carriers' (RFC 6598): clouds have pods, nodes and their metadata there."""
 
 
 def files() -> dict[str, list[Manifest]]:
@@ -45,9 +47,9 @@ def _of_all() -> list[Manifest]:
 def _database_ingress(service: str) -> Manifest:
     """Of its own service, of its other instances, of the operator, and of Prometheus."""
     database = {"cnpg.io/cluster": f"{service}-postgres"}
-    clients = [_pods(OURS | {"app.kubernetes.io/name": service}), _pods(database)]
     allowed = [
-        (clients, [POSTGRES]),
+        ([_pods(OURS | {"app.kubernetes.io/name": service})], [POSTGRES]),
+        ([_pods(database)], [POSTGRES_STATUS, POSTGRES]),
         ([_namespace(CNPG)], [POSTGRES_STATUS, POSTGRES]),
         ([_namespace(MONITORING)], [POSTGRES_METRICS]),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +13,17 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from deploy.kubernetes.network import HTTP, HTTPS, INGRESS_CONTROLLER, KAFKA, MONITORING, POSTGRES
+from deploy.kubernetes.network import (
+    CNPG,
+    HTTP,
+    HTTPS,
+    INGRESS_CONTROLLER,
+    KAFKA,
+    MONITORING,
+    POSTGRES,
+    POSTGRES_STATUS,
+    PRIVATE,
+)
 from deploy.local.environment import SERVICES
 from tests.contract.kubernetes.rendering import Manifest, of
 from tests.contract.kubernetes.test_manifests import OVERLAYS, pods, variables
@@ -32,7 +43,9 @@ class Place:
 
 PROMETHEUS, COLLECTOR = Place(namespace=MONITORING), Place({"app": "otel-collector"}, MONITORING)
 GATEWAY, STRANGER = Place(namespace=INGRESS_CONTROLLER), Place({"app": "something"}, "default")
-POLAR, METADATA = Place(address="203.0.113.7"), Place(address="169.254.169.254")
+POLAR = Place(address="203.0.113.7")
+METADATA = (Place(address="169.254.169.254"), Place(address="100.100.100.200"))
+"""Where clouds tell a node its secrets."""
 BROKER = Place({"strimzi.io/cluster": "courtside", "strimzi.io/broker-role": "true"})
 
 
@@ -205,8 +218,31 @@ def test_a_process_reaches_its_own_database_the_brokers_and_the_providers_and_no
             assert may(overlay, process, database(service), POSTGRES) == name.startswith(f"{service}-"), name
         assert may(overlay, process, BROKER, KAFKA), name
         assert may(overlay, process, POLAR, HTTPS), name
-        for place, port in ((POLAR, 80), (METADATA, HTTPS), (STRANGER, HTTPS)):
+        for place, port in ((POLAR, 80), *((each, HTTPS) for each in METADATA), (STRANGER, HTTPS)):
             assert not may(overlay, process, place, port), (name, place, port)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_instances_of_a_database_replicate_and_ask_how_the_others_are(overlay: str) -> None:
+    """A primary that reaches no other instance takes itself for cut off, and stops."""
+    operator = Place(namespace=CNPG)
+    for service in SERVICES:
+        for port in (POSTGRES, POSTGRES_STATUS):
+            assert may(overlay, database(service), database(service), port), service
+            assert may(overlay, operator, database(service), port), service
+            others = [database(other) for other in SERVICES if other != service]
+            assert not any(may(overlay, other, database(service), port) for other in (*others, STRANGER)), service
+        for name, process in processes(overlay, "api", "worker", "migrate"):
+            assert not may(overlay, process, database(service), POSTGRES_STATUS), name
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_what_the_services_believe_as_a_proxy_is_nothing_that_they_reach_as_a_provider(overlay: str) -> None:
+    """One list of what is private, written in two places."""
+    for name, pod in pods(overlay):
+        (container,) = pod["spec"]["containers"]
+        told = variables(overlay, container)[f"{name.partition('-')[0].upper()}_TRUSTED_PROXIES"]
+        assert {*json.loads(told)} <= {*PRIVATE}, name
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
