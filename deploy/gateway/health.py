@@ -1,4 +1,4 @@
-"""`/health` of the whole: every replica of every process is asked for its `/readyz`, each time anew. For the gateway to show.
+"""`/health` of the whole: every replica of every process is asked for its `/readyz`, once a second at most. For the gateway to show.
 
 Replicas are what the name of a process resolves to, as in Compose and in Kubernetes' headless services. What a check says in words stays
 inside: the world is told which check of which process does not pass. `/processes` has the words too, and is for operators alone.
@@ -10,7 +10,7 @@ import asyncio
 import json
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any, Literal
@@ -25,6 +25,8 @@ from starlette.routing import Route
 MEDIA_TYPE = "application/health+json"
 ANSWER_SECONDS = 3.0
 """A process gives each of its checks 1 s."""
+FRESH_SECONDS = 1.0
+"""For so long a document is told again: the world may ask as often as it likes, and each look asks every replica."""
 DEFAULT_PROCESSES = {
     f"{service}-{role}": f"{service}-{role}:8000"
     for service in ("booking", "payments", "notifications")
@@ -101,6 +103,22 @@ def _judged(answer: httpx.Response | None) -> Replica:
     return Replica(status, tuple(name for name, status in checks.items() if status != "pass"))
 
 
+class Latest:
+    """The document of them all. Who asks while one is being made waits for that."""
+
+    def __init__(self, look: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+        self._look, self._one_at_a_time = look, asyncio.Lock()
+        self._document: dict[str, Any] = {}
+        self.old_at = 0.0
+
+    async def document(self) -> dict[str, Any]:
+        async with self._one_at_a_time:
+            if not self._document or asyncio.get_running_loop().time() >= self.old_at:
+                self._document = await self._look()
+                self.old_at = asyncio.get_running_loop().time() + FRESH_SECONDS
+            return self._document
+
+
 async def replicas(request: Request) -> JSONResponse:
     """`?of=booking`: of its API and of its worker the documents of all replicas, by address; null where there is none to read."""
     state, service = request.app.state, request.query_params.get("of", "")
@@ -121,7 +139,7 @@ def _document(answer: httpx.Response | None) -> Any:
 
 
 async def health(request: Request) -> JSONResponse:
-    document = await look(request.app.state.client, request.app.state.processes)
+    document = await request.app.state.latest.document()
     return JSONResponse(document, 503 if document["status"] == "fail" else 200, media_type=MEDIA_TYPE)
 
 
@@ -132,6 +150,7 @@ async def livez(request: Request) -> JSONResponse:  # noqa: ARG001 - the shape o
 def create_app(processes: Mapping[str, str], client: httpx.AsyncClient) -> Starlette:
     app = Starlette(routes=[Route("/health", health), Route("/processes", replicas), Route("/livez", livez)])
     app.state.processes, app.state.client = processes, client
+    app.state.latest = Latest(lambda: look(client, processes))
     return app
 
 

@@ -23,6 +23,7 @@ from deploy.demo import EVENTS_OF_A_BOOKING
 from deploy.gateway.health import DEFAULT_PROCESSES
 from deploy.local.environment import HOST
 from services.booking.venues.seed import VENUE_ID
+from services.chassis.http import PROTECTION
 from tests import story
 from tests.containers.composed import PATIENCE_SECONDS, CommandFailed, Compose, inspect, run, serving
 from tests.e2e.conftest import finished
@@ -78,6 +79,7 @@ async def stopped(compose: Compose, client: httpx.AsyncClient, *processes: str) 
 
 async def test_the_health_of_all_is_one_document(stack: Compose, client: httpx.AsyncClient) -> None:
     async with stopped(stack, client, "notifications-worker"):
+        await until("that it is missed", lambda: health(client, stack), lambda said: said[""] == "fail")
         answer = await client.get(f"{stack.gateway}/health")
     assert (answer.status_code, answer.headers["content-type"]) == (503, "application/health+json")
     [found] = answer.json()["checks"]["notifications-worker"]
@@ -128,6 +130,18 @@ async def test_whatever_the_gateway_cannot_make_sense_of_is_a_problem_too(
         assert answer.json()["code"] == code
         assert answer.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
         assert answer.headers["referrer-policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize("path", ["/docsX", "/problemsX", "/healthX", "/v1x"])
+async def test_what_only_begins_like_a_path_is_not_found(stack: Compose, client: httpx.AsyncClient, path: str) -> None:
+    answer = await client.get(f"{stack.gateway}{path}")
+    assert (answer.status_code, answer.json()["detail"]) == (404, "There is nothing at this path.")
+
+
+@pytest.mark.parametrize("path", ["/livez", "/health", "/nowhere", "/problems/not-found/nowhere"])
+async def test_a_browser_takes_no_answer_for_a_page(stack: Compose, client: httpx.AsyncClient, path: str) -> None:
+    headers = (await client.get(f"{stack.gateway}{path}")).headers
+    assert {name: headers.get_list(name) for name in PROTECTION} == {name: [told] for name, told in PROTECTION.items()}
 
 
 @pytest.mark.parametrize("odd", ["x%20y", "caf%C3%A9", "who%3Fx=y", "a%0D%0AX-Role:%20admin", "..%2Fops"])

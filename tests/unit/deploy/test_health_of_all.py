@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -76,6 +77,25 @@ async def test_a_monitor_need_not_read_the_document(status: str, code: int) -> N
             answer = await monitor.get("/health")
             assert (answer.status_code, answer.json()["status"]) == (code, status)
             assert (await monitor.get("/livez")).status_code == 200
+
+
+async def test_who_asks_often_has_no_replica_asked_more_than_once_a_second() -> None:
+    asked: list[str] = []
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        await asyncio.sleep(0)  # the others come meanwhile
+        return httpx.Response(200, json=ready("pass", "pass"))
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+        app = create_app({"booking-api": "127.0.0.1:1"}, client)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as monitor:
+            answers = await asyncio.gather(*(monitor.get("/health") for _ in range(5)))
+            assert {(one.status_code, one.text) for one in answers} == {(200, answers[0].text)}
+            assert len(asked) == 1
+            app.state.latest.old_at = 0.0  # a second later
+            await monitor.get("/health")
+    assert len(asked) == 2
 
 
 async def test_operators_are_told_what_each_replica_of_a_service_says() -> None:
