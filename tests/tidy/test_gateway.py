@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import yaml
+
 from deploy.local.environment import ROOT
 from services.chassis.http import PROTECTION
 
@@ -29,6 +31,24 @@ def test_what_no_service_answers_is_marked_as_what_they_answer() -> None:
     own = re.findall(r"location = (/livez|/health|/processes) \{(.*?)\}", places, re.DOTALL)
     assert [path for path, _ in own] == ["/livez", "/health", *["/processes"] * 3]
     assert not [path for path, said in own if "include /courtside/protected.conf;" not in said]
+
+
+class ComposeFile(yaml.SafeLoader):
+    """With Compose's own tag."""
+
+
+ComposeFile.add_constructor("!override", ComposeFile.construct_sequence)
+
+
+def test_nothing_that_compose_starts_is_reached_from_elsewhere_unasked() -> None:
+    """The stand-ins' pages tell of all mails, and the broker asks for no password."""
+    files = [ROOT / "docker-compose.yml", *(ROOT / "deploy").rglob("compose*.yml")]
+    told = [ComposeFile(file.read_text()).get_single_data() for file in files]
+    services = [service for each in told for service in each.get("services", {}).values()]
+    published = [str(port) for each in services for port in each.get("ports", [])]
+    assert len(published) > 10
+    on_loopback = ("127.0.0.1:", "${COURTSIDE_GATEWAY_ADDRESS:-127.0.0.1}:")
+    assert not [port for port in published if not port.startswith(on_loopback)]
 
 
 def test_nobody_waits_for_one_process_after_the_other() -> None:
