@@ -14,6 +14,7 @@ from pydantic import FilePath, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
+from deploy import compose_variables
 from deploy.broker import BrokerSettings
 from deploy.local.environment import HOST, ROOT, Ports, port_variable
 from deploy.standins.polar.settings import Settings as PolarStandinSettings
@@ -69,6 +70,12 @@ LOCAL_STACK = {
         "those of `docker-compose.yml`",
         "Whom the gateway's `/health` asks: names of processes, and `host:port` of each.",
     ),
+    "HOST": ("address", "`0.0.0.0`", "Where the gateway's health process (`python -m deploy.gateway.health`) listens."),
+    "PORT": (
+        "port",
+        "`8000`",
+        "Of that process; and in every container the port whose answer is its health (`deploy/docker/ready`).",
+    ),
     "COURTSIDE_KAFKA_CONTROLLER_PORT": ("port", "a free one", "Where the local Kafka talks to itself."),
 }
 
@@ -78,6 +85,12 @@ TELEMETRY = {
         "",
         "The collector that gets the traces of a process, over HTTP: `http://collector:4318`. With none, none are made.",
     ),
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": (
+        "URL",
+        "",
+        "In its place: the whole address, path included (`http://collector:4318/v1/traces`), when traces go elsewhere than the rest.",
+    ),
+    "OTEL_SDK_DISABLED": ("true or false", "false", "With `true` no traces are made, whatever collector is named."),
     "OTEL_TRACES_SAMPLER": (
         "text",
         "`parentbased_always_on`",
@@ -86,6 +99,12 @@ TELEMETRY = {
     "OTEL_TRACES_SAMPLER_ARG": ("number", "1", "The share of them, from 0 to 1."),
 }
 """OpenTelemetry's own; its SDK reads more of them, which need no word of ours."""
+
+COMPOSE = """\
+Read by `docker-compose.yml` and `deploy/compose*.yml` from `.env` or the environment, and handed on to the containers. `.env.example` has
+them all. `COURTSIDE_HOME`, the ports of services, stand-ins and Kafka, and `BOOKING_CALENDAR_KEY` are those from above.
+
+"""
 
 UNITS = {
     "_per_s": "per second",
@@ -101,7 +120,10 @@ HEAD = "| Variable | Type | Unit | Default | What it does | In production |\n|--
 def page() -> str:
     tables = [f"## {name}\n\n{HEAD}{''.join(_rows(settings, _unfit(settings)))}" for name, settings in SERVICES.items()]
     tables += [f"## {name}\n\n{about}\n\n{HEAD}{''.join(_rows(kind, {}))}" for name, (about, kind) in OTHERS.items()]
-    return "\n".join([INTRODUCTION, *tables, _small_table("Traces of every service", TELEMETRY), _local_stack()])
+    compose = _small_table("docker compose", compose_variables.table(), COMPOSE)
+    return "\n".join(
+        [INTRODUCTION, *tables, _small_table("Traces of every service", TELEMETRY), _local_stack(), compose]
+    )
 
 
 def _rows(settings: type[BaseSettings], unfit: dict[str, str]) -> Iterator[str]:
@@ -177,10 +199,10 @@ def _local_stack() -> str:
     return _small_table("The stack on your machine", _local())
 
 
-def _small_table(title: str, told: dict[str, tuple[str, str, str]]) -> str:
+def _small_table(title: str, told: dict[str, tuple[str, str, str]], about: str = "") -> str:
     rows = (f"| `{name}` | {kind} | {default} | {about} |\n" for name, (kind, default, about) in told.items())
     head = "| Variable | Type | Default | What it does |\n|---|---|---|---|\n"
-    return f"## {title}\n\n{head}{''.join(rows)}"
+    return f"## {title}\n\n{about}{head}{''.join(rows)}"
 
 
 def _local() -> dict[str, tuple[str, str, str]]:

@@ -6,6 +6,7 @@ import services.booking.settings as booking
 import services.notifications.settings as notifications
 import services.payments.settings as payments
 from deploy import configuration
+from deploy.compose_variables import ABOUT, read_by_compose
 from deploy.local.environment import ROOT
 
 WRITTEN = configuration.PAGE.read_text()
@@ -28,15 +29,29 @@ def _about(row: str) -> str:
     return cells[4 if len(cells) > 4 else 3]
 
 
+NAMED = re.compile(r"\"((?:COURTSIDE|OTEL)_[A-Z_]+[A-Z])\"|environ(?:\.get\(|\[)\"([A-Z_]+)\"")
+SET_BY_OURSELVES = {"OTEL_SEMCONV_STABILITY_OPT_IN"}
+
+
 def test_variables_that_are_no_settings_are_on_the_page_too() -> None:
-    named = {
-        name
-        for folder in ("services", "deploy")
-        for file in (ROOT / folder).rglob("*.py")
-        for name in re.findall(r"\"(COURTSIDE_[A-Z_]+[A-Z])\"", file.read_text())
-    }
-    assert len(named) > 3
-    assert not [name for name in named if f"`{name}`" not in WRITTEN]
+    files = [file for folder in ("services", "deploy") for file in (ROOT / folder).rglob("*.py")]
+    found = {one or other for file in files for one, other in NAMED.findall(file.read_text())}
+    assert found > {"OTEL_SDK_DISABLED", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "HOST", "PORT", "COURTSIDE_HOME"}
+    assert not [name for name in found - SET_BY_OURSELVES if f"`{name}`" not in WRITTEN]
+
+
+def test_what_compose_reads_is_on_the_page_and_in_the_example() -> None:
+    read, example = read_by_compose(), (ROOT / ".env.example").read_text()
+    assert len(read) > 30
+    assert not [name for name in read if f"\n| `{name}` |" not in WRITTEN], (
+        "say what it does in deploy/compose_variables.py"
+    )
+    assert not [name for name in read if f"\n#{name}=" not in example]
+    assert ABOUT.keys() <= read.keys(), "nobody reads it any more"
+
+
+def test_a_default_that_names_another_variable_is_told_as_it_becomes() -> None:
+    assert read_by_compose()["BOOKING_PAGE"] == "http://127.0.0.1:8012/?tag=booking_id:"
 
 
 SECRETS = re.compile(

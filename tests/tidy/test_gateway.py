@@ -33,17 +33,10 @@ def test_what_no_service_answers_is_marked_as_what_they_answer() -> None:
     assert not [path for path, said in own if "include /courtside/protected.conf;" not in said]
 
 
-class ComposeFile(yaml.SafeLoader):
-    """With Compose's own tag."""
-
-
-ComposeFile.add_constructor("!override", ComposeFile.construct_sequence)
-
-
 def test_nothing_that_compose_starts_is_reached_from_elsewhere_unasked() -> None:
     """The stand-ins' pages tell of all mails, and the broker asks for no password."""
     files = [ROOT / "docker-compose.yml", *(ROOT / "deploy").rglob("compose*.yml")]
-    told = [ComposeFile(file.read_text()).get_single_data() for file in files]
+    told = [yaml.safe_load(file.read_text().replace("!override ", "")) for file in files]
     services = [service for each in told for service in each.get("services", {}).values()]
     published = [str(port) for each in services for port in each.get("ports", [])]
     assert len(published) > 10
