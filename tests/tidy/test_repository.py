@@ -15,6 +15,12 @@ from deploy.local.environment import ROOT, SERVICES
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 CI: dict[str, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
+NIGHTLY: dict[str, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / "nightly.yml").read_text())
+PROMETHEUS = (
+    "sudo apt-get update && sudo apt-get install -y --no-install-recommends prometheus"
+    " && sudo systemctl disable --now prometheus"
+)
+"""A machine of GitHub's has neither it nor fresh lists of packages."""
 MAKEFILE = (ROOT / "Makefile").read_text()
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
@@ -28,16 +34,23 @@ def test_every_action_is_pinned_by_commit_and_says_its_version(workflow: Any) ->
 
 
 def test_the_workflow_does_what_a_merge_needs_and_may_write_nothing() -> None:
-    assert commands(CI, "all") == [".ci/run"]
+    assert commands(CI, "all") == [PROMETHEUS, ".ci/run"]
     assert CI["permissions"] == {"contents": "read"}
     assert commands(CI, "storm") == ["make faults MINUTES=5"], "each push has a storm from a fresh seed"
     assert not any("permissions" in job for job in CI["jobs"].values())
 
 
 def test_every_night_the_cluster_loses_a_broker_whole_services_run_on_containers_and_a_storm_lasts_an_hour() -> None:
-    nightly = yaml.safe_load((ROOT / ".github" / "workflows" / "nightly.yml").read_text())
-    assert commands(nightly, "containers") == ["make test-containers"]
-    assert commands(nightly, "chance") == ["make faults-long", "make simulate SECONDS=6000"]
+    assert commands(NIGHTLY, "containers") == [PROMETHEUS, "make test-containers"]
+    assert commands(NIGHTLY, "chance") == ["make faults-long", "make simulate SECONDS=6000"]
+    (simulation,) = [each for each in NIGHTLY["jobs"]["chance"]["steps"] if "make simulate" in each.get("run", "")]
+    assert simulation["if"] == "!cancelled()", "a storm that failed would hide what the simulation finds"
+
+
+def test_every_night_outages_last_for_ten_minutes_and_the_checker_finds_every_defect() -> None:
+    outages = "OUTAGE_SECONDS=600 .venv/bin/python -m pytest -m slow tests/e2e/observed/test_outages.py"
+    assert commands(NIGHTLY, "outages") == [PROMETHEUS, "make .venv/.ready", outages]
+    assert commands(NIGHTLY, "mutants") == ["make mutants"]
 
 
 def commands(workflow: Any, job: str) -> list[str]:
