@@ -48,7 +48,7 @@ ROWS = (
         "events wait in the outbox and go out in order once there is room",
         "I3",
         ("faults/test_kafka_has_no_room.py::test_a_broker_without_room_costs_no_event_and_no_order",),
-        "mounts a disk and so needs root: left out where that is not allowed, and never in CI",
+        "mounts a disk, as root or by `sudo`: left out where neither may; CI fails there",
     ),
     Row(
         24,

@@ -206,7 +206,7 @@ ROWS = (
         "503, and bookings go on once there is room; what was acknowledged is there",
         "I2",
         ("faults/test_postgres_dies.py::test_a_disk_that_is_full_is_503_and_books_again_once_there_is_room",),
-        "mounts a disk and so needs root: left out where that is not allowed, and never in CI",
+        "mounts a disk, as root or by `sudo`: left out where neither may; CI fails there",
     ),
     Row(
         19,
