@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 REQUIREMENTS := booking payments notifications standins dev
 SERVICES := booking payments notifications
+IMAGES ?= courtside
 # Two files of tests at once, each on servers of its own: most of them wait more than they compute. `make test WORKERS=0` runs one by one.
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 AUDIT = $(BIN)/uv run --quiet --no-project --isolated --python $(BIN)/python --with-requirements requirements/audit.txt
 
 .PHONY: help up down reset demo bench test test-slow test-unit test-containers test-compose \
-  faults faults-long faults-shrink proof mutants simulate lint types fmt logs lock audit sbom
+  faults faults-long faults-shrink proof mutants simulate lint types fmt logs lock images audit sbom
 
 help: ## Explain each target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -94,6 +95,14 @@ lock: $(READY) ## Write requirements/*.txt anew: pinned, hashed, for all platfor
 	  --group image -o requirements/image.txt
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 	  --python-version 3.11 --group pyproject.toml:audit -o requirements/audit.txt
+
+images: ## The services' images of a release, by the commit that is checked out: VERSION=1.2.0, and IMAGES=<registry>/courtside, SOURCE=<address of the code>
+	@test -n "$(VERSION)" || { echo "make images: say which, VERSION=1.2.0" >&2; exit 2; }
+	@git diff --quiet HEAD || { echo "make images: there are changes that no commit has" >&2; exit 2; }
+	@for name in $(SERVICES); do docker build --pull -f deploy/docker/Dockerfile --target service --build-arg SERVICE=$$name \
+	  --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \
+	  --label org.opencontainers.image.created=$$(git log -1 --format=%cI) \
+	  $(if $(SOURCE),--label org.opencontainers.image.source=$(SOURCE)) -t $(IMAGES)/$$name:$(VERSION) . || exit 1; done
 
 audit: $(READY) ## Ask the advisory service about every requirement of every image; fails when it cannot be asked
 	@for name in $(SERVICES) standins image; do echo "requirements/$$name.txt"; \
