@@ -19,7 +19,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from courtside_contracts.envelope import rfc3339
@@ -39,6 +39,8 @@ would be an outage of the probe's making. What is refused fails at once.
 OUTBOX_AGE_WARN_SECONDS = 30.0
 CLOCK_SKEW_WARN_SECONDS = 2.0
 """A token is refused when it seems to come from the future."""
+
+UNDEFINED_TABLE = "42P01"
 
 Status = Literal["pass", "warn", "fail"]
 
@@ -139,7 +141,7 @@ def outbox_check(database: Database) -> Check:
 def consumers_check(started: asyncio.Event, faults: Faults) -> Check:
     async def probe() -> str:
         if not started.is_set():
-            raise ConnectionError("consumers have not started: they wait for the broker")
+            raise ConnectionError("consumers have not started: they wait for the database's migration, or the broker")
         faults.require_none()
         return "started"
 
@@ -185,19 +187,30 @@ def migrations_check(database: Database, settings: Settings) -> Check:
 
     async def probe() -> str:
         if not passed:
-            passed.append(await _fitting_revision(database, settings.service))
+            async with _connected(database) as connection:
+                passed.append(await fitting_revision(connection, settings.service))
         return f"at {passed[0]}, or newer"
 
     return Check(probe, "fail")
 
 
-async def _fitting_revision(database: Database, service: str) -> str:
-    """Raises `NotMigrated`."""
+async def fitting_revision(connection: AsyncConnection, service: str) -> str:
+    """Where the database is. Raises `NotMigrated`."""
     newest, *behind = await asyncio.to_thread(migrations.revisions, service)
-    async with _connected(database) as connection:
-        found = str((await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one())
-    if found in behind:
-        raise NotMigrated(f"the database is at {found}, this process needs {newest}: run `migrate` of this version")
+    found = await _revision(connection)
+    if found is None or found in behind:
+        at = f"at {found}" if found else "empty"
+        raise NotMigrated(f"the database is {at}, this process needs {newest}: run `migrate` of this version")
+    return found
+
+
+async def _revision(connection: AsyncConnection) -> str | None:
+    try:
+        found: str | None = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar()
+    except ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) != UNDEFINED_TABLE:
+            raise
+        return None
     return found
 
 

@@ -33,6 +33,7 @@ from services.chassis.doorbell import Doorbell
 from services.chassis.environment import WronglyTold, read
 from services.chassis.exporting import exporting
 from services.chassis.isolating import Faults
+from services.chassis.migrations_watch import MigrationsWatch
 from services.chassis.outbox_lag import measure_lag
 from services.chassis.relay import Relay
 from services.chassis.restoring import NotRestored
@@ -48,7 +49,8 @@ log = structlog.get_logger()
 ROLES = ("api", "worker", "all", "migrate")
 
 Part = Coroutine[Any, Any, None]
-Aide = Callable[[], Part]
+Begin = Callable[[], Part]
+"""A part that has not begun yet."""
 AIDE_PAUSE_SECONDS = 1.0
 Command = Callable[[Settings], Part]
 
@@ -141,6 +143,7 @@ class Process:
         service = self.build(chassis)
         brokers = BrokerWatch(self.settings)
         topics = TopicsWatch(self.settings, used_by(self.settings.service, service.consumers.topics))
+        migrated = MigrationsWatch(chassis.database, self.settings.service)
         app = http.create_app(
             self.settings,
             service.title,
@@ -154,10 +157,14 @@ class Process:
             **service.state,
         )
         collecting.begin()
-        parts = [serve(app, listener, self.settings, self.stopping), *self._work(chassis, service)]
+        work = [self._once_migrated(migrated, part) for part in self._work(chassis, service)]
+        relays = [self._once_migrated(migrated, part) for part in self._relay()]
+        watches = [brokers.keep, topics.keep, *([migrated.keep] if self.works else ())]
         try:
             return await self._supervise(
-                parts, self._relay(), [*self._aides(chassis), _kept(brokers.keep), _kept(topics.keep)]
+                [serve(app, listener, self.settings, self.stopping), *work],
+                relays,
+                [*self._aides(chassis), *map(_kept, watches)],
             )
         finally:
             if service.close:
@@ -190,23 +197,28 @@ class Process:
         }
         return checks | ({breaker.provider: health.provider_check(breaker)} if breaker else {})
 
-    def _work(self, chassis: Chassis, service: Service) -> Iterator[Part]:
+    async def _once_migrated(self, migrated: MigrationsWatch, part: Begin) -> None:
+        """HTTP does not wait: it refuses what it cannot do, and loses nothing by it. Who is told to stop before has begun nothing."""
+        if await migrated.fits(before=self.stopping):
+            await part()
+
+    def _work(self, chassis: Chassis, service: Service) -> Iterator[Begin]:
         if self.works:
             events = self.stopping, self.consuming, self.stalled
-            yield consume(self.settings, service.consumers, chassis.unit_of_work, *events, self.faults)
+            yield partial(consume, self.settings, service.consumers, chassis.unit_of_work, *events, self.faults)
             desk = Desk(self.settings.service, service.consumers.by_type, relays=self.settings.outbox_relay)
             tidying = (outbox_tidying.CRON,) if self.tidies else ()
             for cron in (*service.crons, *dead_letter_crons(desk), *tidying):
-                yield cron.keep(chassis.unit_of_work, self.stopping)
+                yield partial(cron.keep, chassis.unit_of_work, self.stopping)
 
-    def _relay(self) -> list[Part]:
+    def _relay(self) -> list[Begin]:
         """Told to stop last: what the others finish while they drain still leaves."""
         relay = Relay(self.settings, self.settings.database_url.get_secret_value())
-        return [relay.run(self.drained)] if self.relays else []
+        return [partial(relay.run, self.drained)] if self.relays else []
 
     def _aides(self, chassis: Chassis) -> list[Part]:
         database = chassis.database
-        aides: list[Aide] = [partial(chassis.clock.keep, database), chassis.doorbell.run]
+        aides: list[Begin] = [partial(chassis.clock.keep, database), chassis.doorbell.run]
         aides += [partial(measure_lag, database)] if self.settings.outbox_relay else []
         aides += [partial(count_letters, database)] if self.works else []
         return [_kept(aide) for aide in aides]
@@ -234,7 +246,7 @@ class Process:
         return 1 if failed or undrained else 0
 
 
-async def _kept(aide: Aide) -> None:
+async def _kept(aide: Begin) -> None:
     """What only watches and tells ends no process, whatever it meets: it is begun again."""
     while True:
         try:

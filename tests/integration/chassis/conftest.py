@@ -18,6 +18,7 @@ from uuid_utils.compat import uuid7
 
 from courtside_contracts.envelope import Envelope, Event
 from courtside_contracts.topics import BOOKING_EVENTS, USER_PROFILES, Topic, dead_letter_topic
+from services.chassis import migrations
 from services.chassis.clock import DatabaseClock
 from services.chassis.consuming import Consumers, Delivery
 from services.chassis.database import CHASSIS, Database
@@ -176,6 +177,16 @@ class Bench:
         """The tombstone of what was known under this name."""
         attributes = Envelope(event_id, Known.type, Known.source, datetime.now(UTC), name)
         await self.send(None, attributes.headers(), key=name.encode(), topic=Known.topic)
+
+    async def at_revision(self, revision: str) -> None:
+        """What the database says of itself; none of a service's migrations have made it."""
+        async with self.database.engine.begin() as connection:
+            await connection.execute(text("CREATE TABLE IF NOT EXISTS alembic_version (version_num text)"))
+            await connection.execute(text("DELETE FROM alembic_version"))
+            await connection.execute(text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": revision})
+
+    async def at_newest_revision(self) -> None:
+        await self.at_revision(migrations.revisions(self.settings.service)[0])
 
     async def effects(self) -> list[tuple[str, int]]:
         async with self.database.engine.connect() as connection:

@@ -137,6 +137,7 @@ async def ends(child: subprocess.Popen[bytes], within_seconds: float) -> bool:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 async def test_a_worker_killed_at_any_point_loses_nothing_and_does_nothing_twice(bench: Bench, tmp_path: Path) -> None:
+    await bench.at_newest_revision()
     worker = Worker(bench, tmp_path / "worker.log")
     for point in POINTS:
         for passes in PASSES:

@@ -9,7 +9,6 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from prometheus_client import CollectorRegistry, Counter
-from sqlalchemy import text
 
 from services.chassis import health, migrations, service
 from services.chassis.breaker import Breaker
@@ -28,31 +27,22 @@ async def told(check: Check) -> tuple[str, str]:
     return result["status"], result["output"]
 
 
-async def at_revision(bench: Bench, revision: str) -> None:
-    async with bench.database.engine.begin() as connection:
-        await connection.execute(text("CREATE TABLE IF NOT EXISTS alembic_version (version_num text)"))
-        await connection.execute(text("DELETE FROM alembic_version"))
-        await connection.execute(text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": revision})
-
-
 async def test_a_database_that_is_behind_the_code_takes_the_process_out_of_service(bench: Bench) -> None:
     newest, before, *_ = migrations.revisions(bench.settings.service)
     check = health.migrations_check(bench.database, bench.settings)
-    assert (await told(check))[0] == "fail", "never migrated"
-    await at_revision(bench, before)
-    assert await told(check) == (
-        "fail",
-        f"the database is at {before}, this process needs {newest}: run `migrate` of this version",
-    )
-    await at_revision(bench, newest)
+    remedy = f"this process needs {newest}: run `migrate` of this version"
+    assert await told(check) == ("fail", f"the database is empty, {remedy}")
+    await bench.at_revision(before)
+    assert await told(check) == ("fail", f"the database is at {before}, {remedy}")
+    await bench.at_revision(newest)
     assert await told(check) == ("pass", f"at {newest}, or newer")
 
 
 async def test_a_database_that_is_ahead_is_a_deployment_under_way_and_stays_so(bench: Bench) -> None:
-    await at_revision(bench, "9999")
+    await bench.at_revision("9999")
     check = health.migrations_check(bench.database, bench.settings)
     assert (await told(check))[0] == "pass"
-    await at_revision(bench, migrations.revisions(bench.settings.service)[1])
+    await bench.at_revision(migrations.revisions(bench.settings.service)[1])
     assert (await told(check))[0] == "pass", "it was asked once more"
 
 
@@ -60,7 +50,7 @@ async def test_a_state_keeps_its_beginning_until_it_changes(bench: Bench) -> Non
     check = health.migrations_check(bench.database, bench.settings)
     first, second = await check.run(), await check.run()
     assert first["since"] == second["since"] <= second["time"]
-    await at_revision(bench, migrations.revisions(bench.settings.service)[0])
+    await bench.at_newest_revision()
     third = await check.run()
     assert third["since"] > second["since"]
 
@@ -149,7 +139,7 @@ async def test_a_database_that_is_away_is_one_trouble(bench: Bench, stack: TestS
         "dead letters": health.letters_check(bench.database),
     }
     assert {(await told(check))[0] for check in own.values()} == {"pass"}
-    await at_revision(bench, migrations.revisions(bench.settings.service)[0])
+    await bench.at_newest_revision()
     own["migrations"] = health.migrations_check(bench.database, bench.settings)
     name = bench.settings.database_url.get_secret_value().rsplit("/", 1)[1]
     admin = await stack.postgres.connect()

@@ -1,4 +1,6 @@
-"""A whole process, from its start to its exit code: told to stop while it works, and standing still without an error."""
+"""A whole process, from its start to its exit code: started before its database is ready, told to stop while it works, and standing still
+without an error.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +14,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from aiokafka import TopicPartition
 
-from tests.integration.chassis.conftest import GIVE_UP_SECONDS, Bench, Called, Known, Noted, until
+from services.chassis import migrations
+from tests.integration.chassis.conftest import GIVE_UP_SECONDS, Bench, Called, Known, Noted, effects, until
 from tests.integration.chassis.steered import Signs
 from tests.ports import free_port
 from tests.programs import REPOSITORY
+from tests.stack import TestStack
 
 pytestmark = pytest.mark.slow
 
@@ -28,6 +33,8 @@ GRACE_SECONDS = 60.0
 """More than a batch needs on a machine that has other things to do."""
 HARDLY_ANY_SECONDS = 0.5
 STALL_SECONDS = 3.0
+IDLE_SECONDS = 5.0
+"""More than a worker that does not wait needs for its first record."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,25 @@ class Process:
                 return (await client.get(f"{self.url}/livez")).status_code
         except httpx.TransportError:
             return 0
+
+    async def checks(self) -> dict[str, Any]:
+        """Of `/readyz`; none when nobody answers."""
+        try:
+            async with httpx.AsyncClient(trust_env=False, timeout=GIVE_UP_SECONDS) as client:
+                told = (await client.get(f"{self.url}/readyz")).json()["checks"]
+                return {name: check for name, (check,) in told.items()}
+        except httpx.TransportError:
+            return {}
+
+    async def until_it_waits(self) -> dict[str, Any]:
+        """For its database, with everything else there: what it says then."""
+        await until("a word in the log", self._log, lambda said: "work waits for the database" in said)
+        return await until(
+            "a look at the topics", self.checks, lambda told: told and told["topics"]["status"] == "pass"
+        )
+
+    async def _log(self) -> str:
+        return self.log.read_text()
 
     async def ends(self) -> int:
         """Its exit code."""
@@ -92,7 +118,8 @@ class Yard:
 
 
 @pytest.fixture
-def yard(bench: Bench, tmp_path: Path) -> Yard:
+async def yard(bench: Bench, tmp_path: Path) -> Yard:
+    await bench.at_newest_revision()
     return Yard(bench, tmp_path)
 
 
@@ -158,3 +185,72 @@ async def test_a_process_whose_consumer_stands_still_is_not_live_and_ends(bench:
         await bench.until_committed()
     known = [Noted(name="sound", number=1), Known(name="held", number=1), Noted(name="stalls", number=1)]
     assert Counter(await bench.effects()) == {(event.name, event.number): 1 for event in (*known, *waiting)}
+
+
+@pytest.fixture
+async def behind(bench: Bench, yard: Yard) -> Yard:
+    """On a database that lacks the latest migration: without it, there is no table for what the worker is told."""
+    await bench.at_revision(migrations.revisions(bench.settings.service)[1])
+    async with bench.database.engine.begin() as connection:
+        await connection.run_sync(effects.metadata.drop_all)
+    return yard
+
+
+async def migrate(bench: Bench) -> None:
+    async with bench.database.engine.begin() as connection:
+        await connection.run_sync(effects.metadata.create_all)
+    await bench.at_newest_revision()
+
+
+async def test_a_worker_that_is_started_before_its_migration_takes_up_nothing_until_it_is_done(
+    bench: Bench, behind: Yard
+) -> None:
+    newest, before, *_ = migrations.revisions(bench.settings.service)
+    await bench.publish(Noted(name="early", number=1))
+    with behind.process() as process:
+        told = await process.until_it_waits()
+        assert told["migrations"]["status"] == "fail"
+        assert f"the database is at {before}, this process needs {newest}" in told["migrations"]["output"]
+        await waits_on(process)
+        assert await process.livez() == 200
+        assert await bench.committed(TopicPartition(bench.topic, 0)) is None
+
+        await migrate(bench)
+        await bench.until_committed()
+        assert (await process.checks())["migrations"]["status"] == "pass"
+    assert await bench.effects() == [("early", 1)]
+    assert await bench.count(bench.dead_letters) == 0
+
+
+async def waits_on(process: Process) -> None:
+    begun = asyncio.get_running_loop().time()
+    while asyncio.get_running_loop().time() < begun + IDLE_SECONDS:
+        assert "have not started" in (await process.checks())["consumers"]["output"]
+        await asyncio.sleep(0.1)
+
+
+async def test_a_worker_that_waits_for_a_migration_leaves_when_it_is_told_to(bench: Bench, behind: Yard) -> None:
+    with behind.process(drain_seconds=IDLE_SECONDS) as process:
+        await process.until_it_waits()
+        process.child.send_signal(signal.SIGTERM)
+        assert await process.ends() == 0
+    assert await bench.committed(TopicPartition(bench.topic, 0)) is None
+
+
+async def test_a_worker_that_is_started_while_its_database_is_away_begins_when_it_is_back(
+    bench: Bench, yard: Yard, stack: TestStack
+) -> None:
+    await bench.publish(Noted(name="early", number=1))
+    name = bench.settings.database_url.get_secret_value().rsplit("/", 1)[1]
+    admin = await stack.postgres.connect()
+    try:
+        await admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        with yard.process() as process:
+            await process.until_it_waits()
+            await admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+            await bench.until_committed()
+    finally:
+        await admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+        await admin.close()
+    assert await bench.effects() == [("early", 1)]
+    assert await bench.count(bench.dead_letters) == 0
