@@ -19,6 +19,8 @@ BASE = "kubernetes/base"
 CLUSTER = "courtside"
 BOOTSTRAP = f"{CLUSTER}-kafka-bootstrap:9093"
 REPLICAS, MIN_INSYNC_REPLICAS = 3, 2
+AFTER_MIGRATION = {"argocd.argoproj.io/sync-wave": "1"}
+"""Beside the deployment that it scales: without that it would be degraded, and Argo CD would not go on."""
 
 WORKERS_AT_LEAST = 2
 """One relays, the other stands by."""
@@ -64,7 +66,7 @@ def scaled(service: str) -> Manifest:
     return {
         "apiVersion": "keda.sh/v1alpha1",
         "kind": "ScaledObject",
-        "metadata": {"name": "worker", "labels": labels},
+        "metadata": {"name": "worker", "labels": labels, "annotations": AFTER_MIGRATION},
         "spec": spec,
     }
 

@@ -14,6 +14,7 @@ from deploy.kubernetes.generated import DEPLOY, files
 FOLDER, WATCHED = DEPLOY / "kubernetes", DEPLOY / "observability"
 KUSTOMIZATIONS = sorted(DEPLOY.rglob("kustomization.yaml"))
 NEWEST = "1.37.0"
+WAVE = "argocd.argoproj.io/sync-wave"
 OPERATORS = ("strimzi.io", "keda.sh", "cnpg.io", "monitoring.coreos.com", "kustomize.config.k8s.io")
 
 
@@ -59,6 +60,16 @@ def test_kubernetes_knows_every_field_of_our_own_manifests() -> None:
 
 def is_an_operators(manifest: Any) -> bool:
     return any(name in manifest["apiVersion"] for name in OPERATORS)
+
+
+def test_what_runs_the_new_code_and_what_scales_it_comes_after_the_migration() -> None:
+    """In waves of Argo CD: it goes on to the second when all of the first is healthy, and its hooks have ended."""
+    ours = [each for file in (FOLDER / "base").rglob("*.yaml") for each in documents(file)]
+    waves = {(each["kind"], each["metadata"].get("annotations", {}).get(WAVE, "0")) for each in ours if "spec" in each}
+    later = {kind for kind, wave in waves if wave == "1"}
+    assert later == {"Deployment", "HorizontalPodAutoscaler", "ScaledObject"}
+    assert not later & {kind for kind, wave in waves if wave == "0"}
+    assert ("Job", "0") in waves
 
 
 def test_no_secret_is_written_down_for_production() -> None:
