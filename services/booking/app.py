@@ -14,6 +14,7 @@ from services.booking.bookings import api as bookings
 from services.booking.bookings import consumers as payments
 from services.booking.bookings import mutations
 from services.booking.bookings import reading_api as reading
+from services.booking.bookings.counting import expect_debts
 from services.booking.bookings.outlook import Outlooks
 from services.booking.calendars import api as calendars
 from services.booking.closures import api as closures
@@ -39,7 +40,7 @@ ROUTERS = (availability.router, *BOOKINGS, *PEOPLE, *CLUB, *OPERATORS)
 
 
 def build(chassis: Chassis) -> Service:
-    settings, catalogue = chassis.settings, Catalogue(chassis.database)
+    settings, catalogue = chassis.settings, Catalogue(chassis.database, expect_debts)
     assert isinstance(settings, BookingSettings)
     return Service(
         title=TITLE,

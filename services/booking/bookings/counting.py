@@ -5,10 +5,14 @@ Counted when the transaction has committed; counters begin at zero with each pro
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import get_args
+
 from prometheus_client import Counter
 
 from courtside_contracts import booking as facts
-from services.booking.bookings.domain import Booking
+from services.booking.bookings.domain import Booking, Reason
+from services.booking.venues.domain import Venue
 from services.chassis.unit_of_work import UnitOfWork
 
 BOOKINGS = Counter(
@@ -29,6 +33,15 @@ for _fact in (facts.BookingHeld, facts.BookingConfirmed, facts.BookingCancelled,
     BOOKINGS.labels(_fact.type)
 for _outcome in ("confirmed", "owed back"):
     LATE_PAYMENTS.labels(_outcome)
+for _reason in get_args(Reason):
+    REFUNDS_OWED.labels(_reason)
+
+
+def expect_debts(venues: Iterable[Venue]) -> None:
+    """In the currencies of these venues: no process knows them before it has looked at its venues, for whatever comes first."""
+    for currency in {venue.currency for venue in venues}:
+        for reason in get_args(Reason):
+            REFUNDS_OWED_MINOR.labels(reason, currency)
 
 
 def count_debt(work: UnitOfWork, booking: Booking) -> None:

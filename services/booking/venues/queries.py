@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -34,8 +34,9 @@ class CourtNotFound(problems.NotFound):
 class Catalogue:
     """All venues with their courts, hours and prices, in memory: a hold reads them without a round trip."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, tell: Callable[[Iterable[Venue]], None] = lambda _: None) -> None:
+        """`tell` hears of the venues at each look."""
+        self._database, self._tell = database, tell
         self._venues: dict[UUID, Venue] = {}
         self._courts: dict[UUID, tuple[Venue, Court]] = {}
         self._read_at = float("-inf")
@@ -85,6 +86,7 @@ class Catalogue:
         }
         self._courts = {court.id: (venue, court) for venue in self._venues.values() for court in venue.courts}
         self._read_at = time.monotonic()
+        self._tell(self._venues.values())
 
 
 async def _read(connection: AsyncConnection) -> dict[UUID, Venue]:

@@ -29,3 +29,17 @@ async def test_a_look_under_way_gives_its_connection_back_before_the_database_is
         await under_way.wait()
         assert not given_back.is_set()
     assert given_back.is_set()
+
+
+async def test_whoever_counts_money_hears_of_the_venues_at_the_first_look(
+    new_database: Callable[[str], Awaitable[str]],
+) -> None:
+    url = await new_database("booking")
+    await migrate(url)
+    heard: list[str] = []
+    async with Office.open(url) as office:
+        catalogue = queries.Catalogue(
+            office.chassis.database, lambda venues: heard.extend(each.currency for each in venues)
+        )
+        venue = await catalogue.venue(VENUE_ID)
+    assert heard == [venue.currency]
