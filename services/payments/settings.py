@@ -33,6 +33,7 @@ class PaymentsSettings(Settings):
 
     service: ClassVar[str] = "payments"
     http_port: int = Field(default=8002, ge=1, le=65535)
+    public_url: str = Field(default="http://127.0.0.1:8002", pattern=r"^https?://")
 
     polar_base_url: str = Field(pattern=r"^https?://")
     """Without `/v1`, which the SDK adds: `https://api.polar.sh`."""

@@ -54,11 +54,13 @@ class Compose:
     files: tuple[str, ...] = ("docker-compose.yml",)
     project: str = field(default_factory=lambda: f"courtside-{secrets.token_hex(3)}")
     ports: Mapping[str, int] = field(default_factory=lambda: {name: free_port() for name in PORTS})
+    told: Mapping[str, str] = field(default_factory=dict)
+    """More of what an `.env` says."""
 
     @property
     def environment(self) -> dict[str, str]:
         ports = {f"COURTSIDE_{name}_PORT": str(port) for name, port in self.ports.items()}
-        return ports | {"COURTSIDE_HOME": str(self.home), "COURTSIDE_START_PATIENCE": START_PATIENCE}
+        return ports | {"COURTSIDE_HOME": str(self.home), "COURTSIDE_START_PATIENCE": START_PATIENCE} | {**self.told}
 
     @property
     def gateway(self) -> str:

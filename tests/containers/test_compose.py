@@ -291,6 +291,19 @@ async def test_the_gateway_speaks_tls_with_the_example(stack: Compose) -> None:
     assert answer.headers.get_list("strict-transport-security") == ["max-age=63072000"]
 
 
+async def test_https_that_ends_before_the_gateway_is_not_forgotten(stack: Compose, client: httpx.AsyncClient) -> None:
+    """The gateway sees plain HTTP then, and the service knows by the address that it was told."""
+    asked = f"{stack.gateway}/problems/not-found"
+    assert "strict-transport-security" not in (await client.get(asked)).headers
+    behind = replace(stack, told={"COURTSIDE_PUBLIC_URL": "https://api.club.example"})
+    try:
+        await behind("up", "-d", "--wait", "--no-deps", "booking-api")
+        answer = await client.get(asked)
+    finally:
+        await stack("up", "-d", "--wait", "--no-deps", "booking-api")
+    assert answer.headers.get_list("strict-transport-security") == ["max-age=63072000"]
+
+
 def certify(folder: Path) -> Path:
     """`tls.crt` and `tls.key` for 127.0.0.1, signed by themselves. Whoever runs the gateway may read the key."""
     folder.mkdir()

@@ -224,6 +224,16 @@ def test_a_service_starts_with_what_its_pods_have(
     assert settings.http_port == 8000
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_knows_that_the_world_reaches_it_by_https(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, service: str
+) -> None:
+    """HTTPS ends at the ingress, and no answer would tell browsers to stay with it."""
+    (ingress,) = of("prod", "Ingress")
+    host = ingress["spec"]["rules"][0]["host"].replace("club.example", OWN["club.example"])
+    assert told(monkeypatch, tmp_path, "prod", service).public_url == f"https://{host}"
+
+
 @pytest.mark.parametrize(
     ("asks", "claimed", "taken_for"),
     [

@@ -51,6 +51,12 @@ def test_a_real_club_starts(monkeypatch: pytest.MonkeyPatch, service: str) -> No
     assert told(monkeypatch, service).environment == "production"
 
 
+@pytest.mark.parametrize("settings", SERVICES.values())
+def test_a_laptops_address_of_a_service_has_its_port(settings: type[Settings]) -> None:
+    fields = settings.model_fields
+    assert fields["public_url"].default == f"http://127.0.0.1:{fields['http_port'].default}"
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_secrets_come_from_files_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, service: str) -> None:
     monkeypatch.setenv("COURTSIDE_SECRETS_DIR", str(tmp_path))
