@@ -63,9 +63,10 @@ class Process:
     async def until_it_waits(self) -> dict[str, Any]:
         """For its database, with everything else there: what it says then."""
         await until("a word in the log", self._log, lambda said: "work waits for the database" in said)
-        return await until(
-            "a look at the topics", self.checks, lambda told: told and told["topics"]["status"] == "pass"
+        told: dict[str, Any] = await until(
+            "a look at the topics", self.checks, lambda found: found and found["topics"]["status"] == "pass"
         )
+        return told
 
     async def _log(self) -> str:
         return self.log.read_text()
