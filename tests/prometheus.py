@@ -22,7 +22,8 @@ from tests.ports import free_port
 
 OBSERVABILITY = ROOT / "deploy" / "observability"
 RULES = OBSERVABILITY / "alerts.yml"
-WHOM = ("process", "service", "provider")
+WHOM = ("process", "service", "provider", "group", "reason", "kind")
+"""Labels by which an alarm is told from others of its name: the first of these that it has."""
 NAMES = ("prometheus", "promtool")
 
 SCRAPE = "2s"
@@ -66,7 +67,7 @@ class Prometheus:
     client: httpx.AsyncClient
 
     async def firing(self) -> set[tuple[str, str]]:
-        """Name of each alert, and whom it is about: a process, a service, a provider, or nobody in particular."""
+        """Name of each alert, and whom or what it is about: a process, say, a service or a kind, or "" for nobody in particular."""
         told = (await self.client.get(f"{self.url}/api/v1/alerts")).json()["data"]["alerts"]
         labels = (alert["labels"] for alert in told if alert["state"] == "firing")
         return {(one["alertname"], next((one[name] for name in WHOM if name in one), "")) for one in labels}

@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from tests.stack import TestStack
 OUTAGE_SECONDS = float(os.environ.get("OUTAGE_SECONDS", "0"))
 """How long each outage lasts at the least; its alarm is waited for anyway."""
 GIVE_UP_SECONDS = 120 + OUTAGE_SECONDS / 2
+NEWS_SECONDS = 5.0
+"""Until what has happened can raise an alarm: a scrape begins every two seconds and takes two at most, and rules run each second."""
 SLOTS = 400
 OWN = {"payments": {"RECONCILE_EVERY_SECONDS": "5"}}
 CONFIRMED = "booking-confirmed"
@@ -103,17 +106,18 @@ class Observed(System):
 
     async def settles(self) -> None:
         """Nothing waits and nothing is dead."""
+        await until("that nothing is left to do", self._is_settled)
 
-        async def is_settled() -> bool:
-            return (await self.doctor())[0] == 0
-
-        await until("that nothing is left to do", is_settled)
+    async def _is_settled(self) -> bool:
+        """The doctor finds nothing wrong with some records behind; here nobody brings new ones."""
+        code, findings = await self.doctor()
+        return code == 0 and all(one["said"].startswith("0 ") for one in findings if one["check"] == "lag")
 
     async def recovers(self) -> None:
         """And nobody is alarmed."""
 
         async def is_well() -> bool:
-            return not await self.prometheus.firing() and (await self.doctor())[0] == 0
+            return not await self.prometheus.firing() and await self._is_settled()
 
         await until("a clean bill of health", is_well)
 
@@ -125,6 +129,27 @@ async def until(what: str, happened: Callable[[], Awaitable[bool]]) -> None:
                 await asyncio.sleep(0.1)
     except TimeoutError:
         pytest.fail(f"{what} did not come within {GIVE_UP_SECONDS} s")
+
+
+@asynccontextmanager
+async def raises_alarms(club: Observed, *alarms: tuple[str, str]) -> AsyncIterator[None]:
+    """What is done in the block does it: whatever the last test left, none of these fires before. Each is a name and whom it is about."""
+    silent_since = time.monotonic()
+
+    async def are_silent() -> bool:
+        nonlocal silent_since
+        if await club.prometheus.firing() & set(alarms):
+            silent_since = time.monotonic()
+        return time.monotonic() - silent_since > NEWS_SECONDS
+
+    await until(f"silence about {alarms}", are_silent)
+    yield
+    for alarm in alarms:
+
+        async def fires(alarm: tuple[str, str] = alarm) -> bool:
+            return alarm in await club.prometheus.firing()
+
+        await until(f"the alarm {alarm}", fires)
 
 
 @pytest.fixture(scope="package")

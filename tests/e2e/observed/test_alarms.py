@@ -1,6 +1,7 @@
 """Each alarm is raised by what it is for, on the running system. Outages raise theirs in `test_outages.py`.
 
 What an alarm looks back at takes half a minute to pass: the last test waits until all have ended, the others until nothing is left to do.
+So each begins with silence about what it is to raise: `raises_alarms`.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from courtside_contracts.topics import POLAR_WEBHOOKS
 from deploy.player import Player, Slot
 from deploy.tokens import Role
-from tests.e2e.observed.conftest import Observed, until
-from tests.e2e.observed.test_outages import alarmed, has_mail, warned
+from tests.e2e.observed.conftest import Observed, raises_alarms, until
+from tests.e2e.observed.test_outages import has_mail, warned
 from tests.e2e.test_dead_letters import BECAUSE, answered
 from tests.integration.chassis.test_poison import Garbled
 
@@ -58,23 +59,24 @@ async def without_database(club: Observed, service: str) -> AsyncIterator[None]:
 
 
 async def test_a_club_whose_database_is_away_is_told_that_its_requests_fail(observed: Observed) -> None:
-    club, player = observed, observed.player()
+    club, player, alarm = observed, observed.player(), ("CourtsideRequestsFail", "booking")
 
     async def fires() -> bool:
         answer = await club.ask(player, "GET", "/v1/bookings")
         assert (answer.status_code, answer.json()["code"]) == (503, "database-away")
-        return ("CourtsideRequestsFail", "booking") in await club.prometheus.firing()
+        return alarm in await club.prometheus.firing()
 
-    await club.stack.kill("postgres")
-    await until("the alarm", fires)
+    async with raises_alarms(club, alarm):
+        await club.stack.kill("postgres")
+        await until("the alarm", fires)
     await club.stack.start_postgres()
     await club.settles()
 
 
 async def test_requests_that_take_over_a_second_are_told_of(observed: Observed) -> None:
     """Somebody alters a table of booking while players look at their bookings."""
-    club, player = observed, observed.player()
-    async with administered(club, "booking") as connection:
+    club, player, alarm = observed, observed.player(), ("CourtsideRequestsSlow", "booking")
+    async with raises_alarms(club, alarm), administered(club, "booking") as connection:
 
         async def fires() -> bool:
             async with connection.transaction():
@@ -82,7 +84,7 @@ async def test_requests_that_take_over_a_second_are_told_of(observed: Observed) 
                 asked = asyncio.create_task(club.ask(player, "GET", "/v1/bookings"))
                 await asyncio.wait([asked], timeout=1.2)
             assert (await asked).status_code == 200
-            return ("CourtsideRequestsSlow", "booking") in await club.prometheus.firing()
+            return alarm in await club.prometheus.firing()
 
         await until("the alarm", fires)
     await club.settles()
@@ -91,16 +93,16 @@ async def test_requests_that_take_over_a_second_are_told_of(observed: Observed) 
 async def test_news_that_pile_up_are_told_of_while_they_wait_and_when_they_come_late(observed: Observed) -> None:
     club, first = observed, await observed.book_free()
     await until("the mail of a booking that comes in time", lambda: has_mail(club, first))
-    async with without_database(club, "notifications"):
-        began = time.monotonic()
-        bookings = [await club.book_free() for _ in range(MANY)]
-        await alarmed(club, "CourtsideConsumerBehind", "")
+    behind = ("CourtsideConsumerBehind", f"{club.stack.installation.topic_prefix}notifications")
+    async with raises_alarms(club, ("CourtsideEventsLate", "notifications")), without_database(club, "notifications"):
+        async with raises_alarms(club, behind):
+            began = time.monotonic()
+            bookings = [await club.book_free() for _ in range(MANY)]
 
         async def are_old() -> bool:
             return time.monotonic() - began > OLD_SECONDS
 
         await until("their age", are_old)
-    await alarmed(club, "CourtsideEventsLate", "notifications")
 
     async def are_told() -> bool:
         return [await club.mails(booking_id) for booking_id in bookings] == [1] * MANY
@@ -112,15 +114,16 @@ async def test_news_that_pile_up_are_told_of_while_they_wait_and_when_they_come_
 async def test_an_evening_on_which_nobody_can_pay_wakes_somebody(observed: Observed) -> None:
     """Players go on holding courts. What waits for Polar goes round and round."""
     club, holding = observed, list[tuple[Player, str]]()
-    await club.stack.stop("polar")
+    alarms = {("CourtsideHoldsDoNotConvert", ""), ("CourtsideManyRetries", "payments")}
 
     async def fire() -> bool:
         player = club.player()
         holding.append((player, (await player.hold(club.slots))[0]))
-        firing = await club.prometheus.firing()
-        return {("CourtsideHoldsDoNotConvert", ""), ("CourtsideManyRetries", "payments")} <= firing
+        return alarms <= await club.prometheus.firing()
 
-    await until("both alarms", fire)
+    async with raises_alarms(club, *alarms):
+        await club.stack.stop("polar")
+        await until("both alarms", fire)
     await club.stack.start_standin("polar")
     player, booking_id = holding[-1]
     await player.pay(await player.open_checkout(booking_id))
@@ -131,20 +134,11 @@ async def test_an_evening_on_which_nobody_can_pay_wakes_somebody(observed: Obser
 async def test_what_polar_refuses_is_told_of_and_sold_once_that_is_mended(observed: Observed) -> None:
     """The product was archived, say: no try will do before somebody sees to it."""
     club = observed
-    refuses = await tell_polar(
-        club,
-        "faults",
-        {
-            "match": {"method": "POST", "path": "/v1/checkouts/"},
-            "action": "refuse",
-            "name": "NotPermitted",
-            "times": "always",
-        },
-    )
+    no_page = {"match": {"method": "POST", "path": "/v1/checkouts/"}, "action": "refuse", "name": "NotPermitted"}
     crowd = [club.player() for _ in range(MANY)]
-    holds = [(await player.hold(club.slots))[0] for player in crowd]
-    await alarmed(club, "CourtsideProviderRefuses", "polar")
-    await alarmed(club, "CourtsideDeadLetters", "payments")
+    async with raises_alarms(club, ("CourtsideProviderRefuses", "polar"), ("CourtsideDeadLetters", "payments")):
+        refuses = await tell_polar(club, "faults", no_page | {"times": "always"})
+        holds = [(await player.hold(club.slots))[0] for player in crowd]
     await club.client.delete(f"{club.url('polar')}/_admin/faults/{refuses['id']}")
     told = await answered(club, "redrive", "-s", "payments", "--all", *BECAUSE, "--json")
     pages = await asyncio.gather(*(player.open_checkout(hold) for player, hold in zip(crowd, holds, strict=True)))
@@ -175,9 +169,9 @@ async def test_players_who_pay_for_courts_that_others_have_are_told_of_and_paid_
     for _, _, _, slot in late:
         club.slots.append(slot)
         await club.book_free()
-    for player, _, page, _ in late:
-        await player.pay(page)
-    await alarmed(club, "CourtsideLatePayments", "")
+    async with raises_alarms(club, ("CourtsideLatePayments", "")):
+        for player, _, page, _ in late:
+            await player.pay(page)
 
     async def are_paid_back() -> bool:
         found = [await balance_minor(club, booking_id) for _, booking_id, _, _ in late]
@@ -205,9 +199,9 @@ async def test_money_that_fits_no_booking_is_told_of_until_it_has_gone_back(obse
     player, booking_id, page, _ = await holds_with_a_page(club)
     checkout_id = (await payment(club, booking_id))["checkout_id"]
     await tell_polar(club, f"checkouts/{checkout_id}/edit", {"amount": 100})
-    await player.pay(page)
-    await alarmed(club, "CourtsideOrderQuarantined", "")
-    await alarmed(club, "CourtsideBooksDiffer", "")
+    alarms = (("CourtsideOrderQuarantined", "other-amount"), ("CourtsideBooksDiffer", "order quarantined"))
+    async with raises_alarms(club, *alarms):
+        await player.pay(page)
     await give_back(club, booking_id)
     await until_in_order(club)
     assert await balance_minor(club, booking_id) == 0
@@ -220,10 +214,9 @@ async def test_a_refund_that_does_not_come_about_is_told_of_until_it_has(observe
     await player.await_confirmation(booking_id)
     course = {"match": {"method": "POST", "path": "/v1/refunds/", "contains": booking_id}, "action": "refund_course"}
     await tell_polar(club, "faults", course | {"pending_s": 0, "ends": "failed"})
-    cancelled = await club.ask(club.player(Role.ADMIN), "POST", f"/v1/bookings/{booking_id}/cancel", json={})
-    assert cancelled.status_code == 200, cancelled.text
-    await alarmed(club, "CourtsideRefundFailed", "")
-    await alarmed(club, "CourtsideBooksDiffer", "")
+    async with raises_alarms(club, ("CourtsideRefundFailed", ""), ("CourtsideBooksDiffer", "refund owed")):
+        cancelled = await club.ask(club.player(Role.ADMIN), "POST", f"/v1/bookings/{booking_id}/cancel", json={})
+        assert cancelled.status_code == 200, cancelled.text
     await give_back(club, booking_id)
     await until_in_order(club)
     assert await balance_minor(club, booking_id) == 0
@@ -271,8 +264,8 @@ async def test_a_record_that_no_client_can_read_wakes_somebody_who_passes_over_i
 ) -> None:
     """By the handbook, docs/operations.md, Partitions at fault."""
     club, prefix = observed, observed.stack.installation.topic_prefix
-    bad = await garble(club, prefix + POLAR_WEBHOOKS.name, monkeypatch)
-    await alarmed(club, "CourtsidePartitionAtFault", "payments")
+    async with raises_alarms(club, ("CourtsidePartitionAtFault", "payments")):
+        bad = await garble(club, prefix + POLAR_WEBHOOKS.name, monkeypatch)
     await warned(club, "payments", "consumers", lambda said: f"{POLAR_WEBHOOKS.name}/{bad.partition}" in said)
     await club.stack.stop("payments")
     await pass_over(club, f"{prefix}payments", bad)
@@ -310,8 +303,8 @@ async def test_a_clock_that_is_off_is_told_of(observed: Observed) -> None:
             GRANT USAGE ON SCHEMA skewed TO PUBLIC;
             ALTER DATABASE "{database}" SET search_path = skewed, pg_catalog, public
         """)
-        await club.start_again("notifications")
-        await alarmed(club, "CourtsideClockSkewed", "notifications")
+        async with raises_alarms(club, ("CourtsideClockSkewed", "notifications")):
+            await club.start_again("notifications")
         await warned(club, "notifications", "clock", lambda said: "NTP" in said)
         await club.stack.stop("notifications")
         await connection.execute(f'ALTER DATABASE "{database}" RESET search_path; DROP SCHEMA skewed CASCADE')
