@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from typing import get_args
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.local.environment import SERVICES
+from services.booking.bookings.domain import Reason
 from services.chassis.limits import REFUSED
 from services.chassis.pipeline import ROUTED
+from services.payments.orders.domain import Mismatch
 from tests.e2e.conftest import finished
 from tests.e2e.observed.conftest import Observed
 from tests.prometheus import OBSERVABILITY, expressions
@@ -133,6 +136,15 @@ async def test_each_metric_that_is_asked_for_is_told(observed: Observed) -> None
         told.setdefault(name, {label: set() for label in declared._labelnames})
     vain = {expression: found for expression, legend in asked() if (found := in_vain(expression, legend, told))}
     assert vain == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "reasons"),
+    [("courtside_refunds_owed_total", Reason), ("courtside_orders_quarantined_total", Mismatch)],
+)
+async def test_the_first_of_each_reason_is_an_increase(observed: Observed, name: str, reasons: object) -> None:
+    """It is told before it happens: of a series that begins with its first, `increase` never sees that one."""
+    assert (await pages(observed))[name]["reason"] == set(get_args(reasons))
 
 
 def test_whoever_may_be_untold_is_asked_for() -> None:
