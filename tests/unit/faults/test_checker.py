@@ -62,6 +62,16 @@ def test_a_repetition_is_out_of_nobodys_order() -> None:
     assert judge(club.facts()).findings["I11"].clean
 
 
+def test_a_mail_may_leave_while_later_news_is_not_yet_committed() -> None:
+    club = a_good_day()
+    booking = club.row("booking", "bookings", user_id=name("Ben"))
+    mail = club.row("notifications", "emails", booking_id=booking["id"], kind="booking-cancelled")
+    broken_money_and_mails.a_confirmation_that_left_long_after_the_cancellation(club)
+    told = next(one for one in club.records if one.body.get("email_id") == mail["id"])
+    club.records[club.records.index(told)] = replace(told, at=told.at + timedelta(minutes=5))
+    assert judge(club.facts()).findings["I4"].clean
+
+
 def test_a_process_that_stood_still_in_its_call_may_send_old_news() -> None:
     club = a_good_day()
     broken_money_and_mails.a_confirmation_that_left_long_after_the_cancellation(club)

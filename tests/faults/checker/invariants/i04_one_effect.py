@@ -112,21 +112,33 @@ def _wrong(row: Row, *, is_out: bool, news: int) -> str | None:
 
 
 def _overtaken(facts: Facts) -> Iterator[Violation]:
-    """A mail that left though later news had been written down before its turn came."""
+    """A mail that left though later news had been written down, and was there to be seen, before its turn came."""
     at = {mail["tags"].get("email_id"): datetime.fromisoformat(mail["created_at"]) for mail in facts.resend.mails}
     by_booking: dict[str, list[Row]] = defaultdict(list)
     for row in facts.table("notifications", "emails"):
         if row["version"] and row["copy"] == 0 and row["kind"] != "booking-reminder":
             by_booking[row["booking_id"]].append(row)
-    patience = timedelta(seconds=facts.run.rules.mail_call_seconds + TURN_SECONDS)
+    patience, told_at = timedelta(seconds=facts.run.rules.mail_call_seconds + TURN_SECONDS), _told_at(facts)
     for theirs in by_booking.values():
         for row in theirs:
-            later = min((one["created_at"] for one in theirs if one["version"] > row["version"]), default=None)
+            known = (told_at.get(one["id"]) or one["created_at"] for one in theirs if one["version"] > row["version"])
+            later: datetime | None = min(known, default=None)
             if later is None or row["id"] not in at:
                 continue
             out = min(at[row["id"]], row["sent_at"] or at[row["id"]])
             if out > later + patience and not _held_up(facts, later, out):
                 yield violation("old news", email_id=row["id"], kind=row["kind"], sent_at=out, known_at=later)
+
+
+def _told_at(facts: Facts) -> dict[str, datetime]:
+    """When each mail's record was on the topic: by then its row was committed. The row's own time is that at which its transaction began,
+    and one for five hundred events may take seconds, in which nobody else can know of it.
+    """
+    found: dict[str, datetime] = {}
+    for record in facts.on("notification.events"):
+        if record.type == "notification.queued.v1":
+            found.setdefault(str(record.body.get("email_id")), record.at)
+    return found
 
 
 def _held_up(facts: Facts, since: datetime, until: datetime) -> bool:
