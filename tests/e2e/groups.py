@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
@@ -16,13 +17,20 @@ Offsets: TypeAlias = dict[str, dict[TopicPartition, int]]
 
 @asynccontextmanager
 async def consuming(bootstrap: str, **told: Any) -> AsyncIterator[AIOKafkaConsumer]:
-    """Closed, too, when it could not be started: aiokafka's own `async with` leaves that open."""
+    """Closed, too, when it could not be started: aiokafka's own `async with` leaves that open.
+
+    It also passes on the cancellation of a task of its own that had not begun yet, when a consumer ends as soon as it has started.
+    """
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, **told)
     try:
         await consumer.start()
         yield consumer
     finally:
-        await consumer.stop()
+        try:
+            await consumer.stop()
+        except asyncio.CancelledError:
+            if (ours := asyncio.current_task()) and ours.cancelling():
+                raise
 
 
 @asynccontextmanager
@@ -56,7 +64,7 @@ async def all_have_joined(admin: Admin, prefix: str, topics: list[str]) -> bool:
 
 async def caught_up(admin: Admin, groups: list[str], bootstrap: str) -> bool:
     """Every group has read all there is, in every partition of the topics that its members have: also where it has committed nothing."""
-    async with AIOKafkaConsumer(bootstrap_servers=bootstrap) as consumer:
+    async with consuming(bootstrap) as consumer:
         return all([await has_read_all(admin, consumer, group) for group in groups])
 
 
