@@ -31,7 +31,7 @@ def figures(folder: Path) -> dict[str, Any]:
         "minutes": run["minutes"],
         "commit": run["commit"],
         "date": run["started_at"][:10],
-        "busy": run["busy"],
+        "busy": run.get("busy", False),
         "holds": calls["ok hold"],
         "payments": calls["ok pay"],
         "cancellations": calls["ok cancel"],
