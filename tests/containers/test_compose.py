@@ -25,6 +25,7 @@ from deploy.local.environment import HOST
 from services.booking.venues.seed import VENUE_ID
 from services.chassis.http import PROTECTION
 from tests import story
+from tests.containers import composed
 from tests.containers.composed import PATIENCE_SECONDS, CommandFailed, Compose, inspect, run, serving
 from tests.e2e.conftest import finished
 from tests.integration.chassis.conftest import until
@@ -44,7 +45,7 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Compo
 
 async def health(client: httpx.AsyncClient, compose: Compose) -> dict[str, str]:
     """What is said of each process, with the status of the whole as ""."""
-    document = (await client.get(f"{compose.gateway}/health")).json()
+    document = await composed.health(client, compose)
     return {"": document["status"]} | {name: found["status"] for name, [found] in document["checks"].items()}
 
 
@@ -177,13 +178,16 @@ async def test_a_broker_that_hangs_is_told_of(stack: Compose, client: httpx.Asyn
     [broker] = await stack.containers("kafka")
     await run("docker", "pause", broker)
 
-    async def look() -> dict[str, str]:
-        document = (await client.get(f"{stack.gateway}/health")).json()
-        return {name: found["output"] for name, [found] in document["checks"].items()}
+    async def look() -> list[str]:
+        document = await composed.health(client, stack)
+        return [found["output"] for [found] in document["checks"].values()]
 
     try:
         await until(
-            "that all tell of it", look, lambda told: all("kafka" in said for said in told.values()), PATIENCE_SECONDS
+            "that all tell of it",
+            look,
+            lambda told: all("kafka" in said for said in told),
+            PATIENCE_SECONDS,
         )
         code, findings = await stack.doctor()
         said = [one["said"] for one in findings if one["where"] == "broker"]
