@@ -55,7 +55,7 @@ COUNTED = ("bookings", "confirmed", "events", "mails", "charges", "refunds")
 WITHIN, BUSY = "", "busy"
 DRAINED = """\
 Bookings, charges, refunds and mails are counted by the checker, from the databases and the providers' ledgers. Faults that struck
-nothing, since another one had just taken away what they were after, are not counted (until 84aafd2 they were). Drained: from the
+nothing, since another one had just taken away what they were after, are not counted (up to 7bf26bb they were). Drained: from the
 moment at which nothing was broken any more and the last visitor had gone, until nothing was left to do. Limits `busy`: a machine with
 other things to do, whose slowness is not judged."""
 SUMS = ("minutes", "bookings", "charges", "refunds", "mails", "faults", "kills", "broker_crashes", "database_crashes")
