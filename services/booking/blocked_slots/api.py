@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from uuid_utils.compat import uuid7
 from services.booking.blocked_slots import mutations, queries
 from services.booking.blocked_slots.domain import (
     INTERVALS,
+    BlockedSlot,
     BlockedSlotNotFound,
     BookingsInTheWay,
     EndsBeforeItStarts,
@@ -81,23 +83,25 @@ async def block_slots(
 ) -> Response:
     """Take time of one or several courts for the club, once or by a rule: all of it, or nothing."""
     await require_staff(chassis.database, caller, venue_id)
-    order = _order(await catalogue.venue(venue_id), body)
-    now = chassis.clock.now()
-    made = blocks(
-        order.spans(now), series_id=uuid7(), venue_id=venue_id, reason=body.reason, by=caller.user_id, now=now
-    )
+    venue = await catalogue.venue(venue_id)
+
+    def made(now: datetime) -> list[BlockedSlot]:
+        spans = _order(venue, body).spans(now)
+        return blocks(spans, series_id=uuid7(), venue_id=venue_id, reason=body.reason, by=caller.user_id, now=now)
+
     if dry_run:
+        now = chassis.clock.now()
+        shown = made(now)
         async with chassis.database.sessions() as session:
-            met = await in_the_way(session, [block.span for block in made], now)
+            met = await in_the_way(session, [block.span for block in shown], now)
         standing = [booking for booking in met if not booking.is_overdue(now)]
-        shown = represent(order.venue, made, standing, body.over_bookings, dry_run=True)
-        return Answer(200, orjson.dumps(shown)).response()
+        return Answer(200, orjson.dumps(represent(venue, shown, standing, body.over_bookings, dry_run=True))).response()
     await known_users.remember(caller)
 
     async def change(work: UnitOfWork) -> Answer:
-        met = await mutations.block(work, catalogue, made, body.over_bookings)
-        shown = represent(order.venue, made, met, body.over_bookings, dry_run=False)
-        return Answer(201, orjson.dumps(shown))
+        wanted = made(work.now)  # a request that is repeated has its answer, also when its time is over by then
+        met = await mutations.block(work, catalogue, wanted, body.over_bookings)
+        return Answer(201, orjson.dumps(represent(venue, wanted, met, body.over_bookings, dry_run=False)))
 
     key = IdempotencyKey.of(caller.user_id, idempotency_key, f"POST /v1/venues/{venue_id}/blocked-slots", body)
     return (await chassis.unit_of_work.run(lambda work: once(work, key, lambda: change(work)))).response()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 
 from tests.integration.booking.halls import Hall, a_player, at
+from tests.integration.chassis.conftest import until
 
 HOUR = timedelta(hours=1)
 
@@ -111,6 +112,16 @@ async def test_a_repeated_request_makes_one_block(hall: Hall) -> None:
     assert {copy.status_code for copy in copies} == {201}
     assert len({copy.content for copy in copies}) == 1
     assert Counter(copy.headers.get("idempotency-replayed") for copy in copies) == {None: 1, "true": 3}
+
+
+async def test_a_request_that_is_repeated_when_its_time_is_over_has_its_answer(hall: Hall) -> None:
+    begin, end = datetime.now(UTC) - HOUR, datetime.now(UTC) + timedelta(seconds=2)
+    first = await hall.block(begin, end, key="until just now")
+    assert first.status_code == 201, first.text
+    await until("that it is over", lambda: hall.block(begin, end), lambda answer: answer.status_code == 422)
+    again = await hall.block(begin, end, key="until just now")
+    assert (again.status_code, again.content) == (201, first.content)
+    assert again.headers["idempotency-replayed"] == "true"
 
 
 async def test_blocks_are_listed_page_by_page(hall: Hall) -> None:
