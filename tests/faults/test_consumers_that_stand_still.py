@@ -43,6 +43,11 @@ def one_each(number: int) -> list[tuple[Noted, int]]:
     return [(Noted(name=f"p{partition}", number=number), partition) for partition in range(BOOKING_EVENTS.partitions)]
 
 
+async def yard_of(bench: Bench, folder: Path) -> Yard:
+    await bench.at_newest_revision()
+    return Yard(bench, folder)
+
+
 async def all_are_done(bench: Bench, number: int) -> None:
     events = one_each(number)
     for event, partition in events:
@@ -53,7 +58,7 @@ async def all_are_done(bench: Bench, number: int) -> None:
 
 async def test_a_call_whose_process_sleeps_is_made_by_another_and_noted_once(bench: Bench, tmp_path: Path) -> None:
     """SIGSTOP until the group has given its records to somebody else, and SIGCONT: it comes too late, and does nothing."""
-    yard = Yard(bench, tmp_path)
+    yard = await yard_of(bench, tmp_path)
     await bench.publish(Called(name="held", number=1))
     with yard.process(stall_seconds=STALL_SECONDS) as sleeper:
         await yard.until_begun()
@@ -75,7 +80,7 @@ async def test_a_transaction_whose_process_sleeps_keeps_others_from_doing_it_twi
     bench: Bench, tmp_path: Path
 ) -> None:
     """The sleeper's inbox row is not committed: whoever reads the same record waits for it, and then has nothing to do."""
-    yard = Yard(bench, tmp_path)
+    yard = await yard_of(bench, tmp_path)
     await bench.publish(Noted(name="held", number=1))
     with yard.process(stall_seconds=STALL_SECONDS) as sleeper:
         await yard.until_begun()
