@@ -13,8 +13,8 @@ from deploy.local.environment import POLAR_PRODUCT_ID
 from tests.faults.clients.client import Answer, Client
 from tests.faults.clients.scene import Scene, Slot
 
-LOOK_SECONDS = (0.15, 2.0)
-"""Between the first two looks, and between the last."""
+LOOK_SECONDS = (0.25, 5.0)
+"""Between the first two looks, and between the last. Two hundred who look every other second leave two cores no time for anything else."""
 PAGE_PATIENCE_SECONDS = 50.0
 CONFIRMATION_PATIENCE_SECONDS = 8.0
 """Who has paid closes the page soon; the booking does not depend on that."""
