@@ -91,10 +91,11 @@ async def _read_newest(storm: Storm, fault: Fault) -> list[Any]:
     with suppress(KafkaError, TimeoutError):
         async with (
             asyncio.timeout(READ_SECONDS),
+            administering(storm.system.stack.bootstrap) as admin,
             consuming(storm.system.stack.bootstrap, auto_offset_reset="earliest") as consumer,
         ):
-            await consumer.topics()
-            places = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+            [described] = await admin.describe_topics([topic])
+            places = [TopicPartition(topic, each["partition"]) for each in described["partitions"]]
             consumer.assign(places)
             ends = await consumer.end_offsets(places)
             for place, end in ends.items():
