@@ -25,7 +25,7 @@ def figures(folder: Path) -> dict[str, Any]:
     faults = list(_lines(folder / "faults.jsonl"))
     played = [fault for fault in faults if Fault.read(fault).hit]
     calls = Counter(f"{call['outcome']} {call['op']}" for call in _lines(folder / "history.jsonl"))
-    kinds = Counter(fault["kind"] for fault in played)
+    kinds = Counter(Fault.read(fault).came_to for fault in played)
     return {
         "seed": run["seed"],
         "minutes": run["minutes"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,6 +28,13 @@ class Polar:
     requests: Sequence[Row] = ()
     webhooks: frozenset[str] = frozenset()
     pending_refunds: int = 0
+
+    @cached_property
+    def would_not_give_back(self) -> set[str]:
+        """Orders of which a refund was refused, or failed later."""
+        posts = [one for one in self.requests if one["method"] == "POST" and one["path"].rstrip("/") == "/v1/refunds"]
+        refused = {str(parsed(one["body"]).get("order_id")) for one in posts if 400 <= one["status"] < 500}
+        return refused | {entry["order_id"] for entry in self.ledger if entry["kind"] == "reversal"}
 
 
 @dataclass(frozen=True)
@@ -137,7 +145,7 @@ class Facts:
         }
         refunds = self.table("payments", "refunds")
         failed = {row["polar_order_id"] for row in refunds if row["state"] == "failed" and row["failure"]}
-        return doubted | failed
+        return doubted | (failed & self.polar.would_not_give_back)
 
     @cached_property
     def profiles(self) -> dict[str, Record]:
@@ -160,7 +168,8 @@ class Facts:
         Of no part in particular: any fault.
         """
         if (slack_seconds, of) not in self._faulty:
-            faults = [fault for fault in self.faults if not of or any(map(fault.may_touch, of))]
+            may = (fault for fault in self.faults if fault.may_have_struck)
+            faults = [fault for fault in may if not of or any(map(fault.may_touch, of))]
             self._faulty[slack_seconds, of] = Spans.of(faults, slack_seconds)
         return self._faulty[slack_seconds, of].meet(since, until)
 
@@ -170,6 +179,15 @@ class Facts:
 
     def _is_poison(self, record: Record) -> bool:
         return Poison(record.topic, record.key, record.value) in self._poison
+
+
+def parsed(text: str) -> Row:
+    """Nothing, when it is no JSON object."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _newer(record: Record, known: Record) -> bool:

@@ -25,7 +25,7 @@ def figures(facts: Facts) -> Mapping[str, Any]:
 
 def _played(facts: Facts) -> dict[str, Any]:
     hit = [fault for fault in facts.faults if fault.hit]
-    kinds = Counter(fault.kind for fault in hit)
+    kinds = Counter(fault.came_to for fault in hit)
     return {
         "bookings": len(facts.bookings),
         "confirmed": sum(

@@ -105,6 +105,20 @@ class Fault:
         )
 
     @property
+    def came_to(self) -> str:
+        """The kind of what really happened: a process that never came to its point was killed at another, and workers that nobody stood in
+        for were frozen.
+        """
+        if self.details.get("reached") is False:
+            return "kill"
+        return "freeze" if self.details.get("took_over") is False else self.kind
+
+    @property
+    def may_have_struck(self) -> bool:
+        """What was out of reach at its end may have been struck before."""
+        return "out_of_reach" in self.details or self.hit
+
+    @property
     def hit(self) -> bool:
         """Whether it struck anything: another fault may have taken away what it was after, or nobody came by."""
         details = self.details

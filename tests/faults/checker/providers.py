@@ -34,7 +34,7 @@ async def resend(client: httpx.AsyncClient, url: str) -> Resend:
 
 
 def _mail(told: Mapping[str, Any]) -> Mapping[str, Any]:
-    kept = {name: told[name] for name in ("id", "idempotency_key", "created_at", "to", "subject")}
+    kept = {name: told[name] for name in ("id", "idempotency_key", "created_at", "to", "subject", "last_event")}
     return kept | {"tags": {tag["name"]: tag["value"] for tag in told.get("tags") or ()}}
 
 

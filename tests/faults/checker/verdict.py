@@ -58,6 +58,18 @@ class Verdict:
         return all(finding.clean for finding in self.findings.values())
 
     @property
+    def unproven(self) -> list[str]:
+        """Of which nothing was there to be looked at."""
+        return [name for name, finding in self.findings.items() if finding.clean and not finding.checked]
+
+    @property
+    def word(self) -> str:
+        """For people, and for the ledger."""
+        if not self.clean:
+            return "VIOLATED"
+        return f"CLEAN, and unproven {', '.join(self.unproven)}" if self.unproven else "CLEAN"
+
+    @property
     def broken(self) -> list[str]:
         return [name for name, finding in self.findings.items() if not finding.clean]
 
@@ -80,7 +92,7 @@ class Verdict:
         ]
         figures = [f"{name:<28} {value}" for name, value in self.figures.items()]
         head = f"{'':<4} {'verdict':<9} {'checked':>8}"
-        return "\n".join([head, *rows, "", *figures, "", "CLEAN" if self.clean else "VIOLATED"])
+        return "\n".join([head, *rows, "", *figures, "", self.word])
 
 
 def _word(finding: Finding) -> str:

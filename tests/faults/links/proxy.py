@@ -69,6 +69,8 @@ class Link:
     listens_on: int
     weather: Weather = FAIR
     connections: set[Connection] = field(default_factory=set)
+    struck: int = 0
+    """Bytes that the weather held, slowed, cut short or lost, by chunks, and connections that were refused or ended."""
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _ways: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -96,6 +98,7 @@ class Link:
         ended = list(self.connections)
         for connection in ended:
             connection.reset()
+        self.struck += len(ended)
         return len(ended)
 
     def cut(self) -> int:
@@ -103,6 +106,7 @@ class Link:
         ended = list(self.connections)
         for connection in ended:
             connection.close()
+        self.struck += len(ended)
         return len(ended)
 
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -113,6 +117,7 @@ class Link:
     async def _carry(self, reader: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
         try:
             if self.weather.refuses:
+                self.struck += 1
                 raise ConnectionRefusedError
             answers, far = await asyncio.open_connection(HOST, self.port)
         except OSError:
@@ -152,18 +157,22 @@ class Link:
         self._lose_answer(connection, direction, chunk)
         slow_seconds = len(chunk) / weather.bytes_per_second if weather.bytes_per_second else 0.0
         if pause := weather.delay_seconds + slow_seconds:
+            self.struck += 1
             await asyncio.sleep(pause)
         left = None if weather.cuts_after_bytes is None else max(0, weather.cuts_after_bytes - connection.passed_bytes)
         connection.passed_bytes += len(chunk)
+        self.struck += left is not None and left < len(chunk)
         return chunk[:left]
 
     async def _until_heard(self, direction: Direction) -> None:
+        self.struck += direction in self.weather.deaf
         while direction in self.weather.deaf:
             await self._changed.wait()
 
     def _lose_answer(self, connection: Connection, direction: Direction, chunk: bytes) -> None:
         wanted = self.weather.loses_answers_to
         if direction == "back" and connection.loses_answer:
+            self.struck += 1
             raise ConnectionResetError
         if direction == "there" and wanted is not None and wanted in chunk:
             connection.loses_answer = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.faults.links.proxy import FAIR, Weather
+from tests.faults.links.proxy import FAIR, Link, Weather
 from tests.faults.nemesis.storm import Details, Storm
 from tests.faults.plan.plan import Fault
 
@@ -14,14 +14,14 @@ LOSING_SECONDS = 1.0
 
 async def link_cut(storm: Storm, fault: Fault) -> Details:
     """All connections end in an orderly way, and none is made for a while."""
-    link = storm.system.links[fault.target]
-    cut = link.cut()
+    before = _link(storm, fault).struck
+    _link(storm, fault).cut()
     await _weather(storm, fault, Weather(refuses=True), fault.arguments["seconds"])
-    return {"connections": cut}
+    return {"struck": _link(storm, fault).struck - before}
 
 
 async def link_reset(storm: Storm, fault: Fault) -> Details:
-    return {"connections": storm.system.links[fault.target].reset()}
+    return {"struck": _link(storm, fault).reset()}
 
 
 async def link_delayed(storm: Storm, fault: Fault) -> Details:
@@ -37,8 +37,8 @@ async def link_throttled(storm: Storm, fault: Fault) -> Details:
 async def link_deaf_one_way(storm: Storm, fault: Fault) -> Details:
     """A black hole in one direction. Where the way also `forgets` all, as a firewall does, no connection of before outlives it."""
     weather = Weather(deaf=frozenset({fault.arguments["direction"]}))
-    await _weather(storm, fault, weather, fault.arguments["seconds"])
-    return {"forgotten": storm.system.links[fault.target].reset() if fault.arguments["forgets"] == "all" else 0}
+    details = await _weather(storm, fault, weather, fault.arguments["seconds"])
+    return details | {"forgotten": _link(storm, fault).reset() if fault.arguments["forgets"] == "all" else None}
 
 
 async def link_cut_after_bytes(storm: Storm, fault: Fault) -> Details:
@@ -57,10 +57,15 @@ async def answer_lost(storm: Storm, fault: Fault) -> Details:
 
 
 async def _weather(storm: Storm, fault: Fault, weather: Weather, seconds: float) -> Details:
-    link = storm.system.links[fault.target]
+    link = _link(storm, fault)
+    before = link.struck
     link.become(weather)
     try:
         await asyncio.sleep(seconds)
     finally:
         link.become(FAIR)
-    return {"connections": len(link.connections)}
+    return {"struck": link.struck - before}
+
+
+def _link(storm: Storm, fault: Fault) -> Link:
+    return storm.system.links[fault.target]

@@ -64,6 +64,16 @@ def an_answer_about_a_version_that_is_not_there(club: Club) -> None:
     club.call("get", answer={**held.answer, "version": 9}, user=held.user)
 
 
+@spoiling("I2", "lost-write")
+def a_block_that_nobody_is_told_of(club: Club) -> None:
+    club.call("block", answer={"outcome": "blocked", "blocked_slots": [{"id": name("a block")}]}, user=name("desk"))
+
+
+@spoiling("I2", "lost-write")
+def the_end_of_a_block_that_nobody_is_told_of(club: Club) -> None:
+    club.call("unblock", answer={"unblocked": 1}, user=name("desk"), arguments={"blocked_slot_id": name("a block")})
+
+
 @spoiling("I2", "untrue answer")
 def an_answer_with_another_price(club: Club) -> None:
     held = next(call for call in club.history if call.op == "hold")
@@ -87,6 +97,13 @@ def a_booking_that_was_refused(club: Club) -> None:
 @spoiling("I2", "change that nobody asked for")
 def a_cancellation_out_of_nothing(club: Club) -> None:
     club.history[:] = [call for call in club.history if call.op != "cancel"]
+
+
+@spoiling("I2", "change that nobody asked for")
+def a_cancellation_that_an_attacker_asked_for(club: Club) -> None:
+    [asked, *_] = [call for call in club.history if call.op == "cancel"]
+    club.history[club.history.index(asked)] = replace(asked, user=name("mallory"))
+    club.run = replace(club.run, hostile_users=frozenset({name("mallory")}))
 
 
 @spoiling("I2", "change that nobody asked for")

@@ -36,6 +36,13 @@ def a_repeated_request_that_is_refused(club: Club) -> None:
     )
 
 
+@spoiling("I9", "forgotten key")
+def a_block_that_is_refused_when_it_is_asked_for_again(club: Club) -> None:
+    asked = {"user": name("desk"), "key": "block", "arguments": slot_of(8)}
+    club.call("block", answer={"outcome": "blocked", "blocked_slots": []}, **asked)
+    club.refused("block", 409, "slot-already-taken", **asked)
+
+
 @spoiling("I9", "key taken for another request")
 def a_key_that_does_for_two_requests(club: Club) -> None:
     held = next(call for call in club.history if call.op == "hold")

@@ -50,6 +50,26 @@ def a_cancellation_set_aside_as_too_late(club: Club) -> None:
     unsent(club, "booking-cancelled", "expired")
 
 
+@spoiling("I4", "mail that was given up")
+def a_mail_that_failed_by_our_word_alone(club: Club) -> None:
+    unsent(club, "booking-cancelled", "failed")
+
+
+@spoiling("I4", "mail that was given up")
+def a_mail_that_is_kept_back_though_it_was_delivered(club: Club) -> None:
+    club.row("notifications", "emails", kind="booking-cancelled")["state"] = "suppressed"
+
+
+@spoiling("I4", "mail that was given up")
+def a_mail_that_was_refused_on_a_quiet_day(club: Club) -> None:
+    unsent(club, "booking-cancelled", "refused")
+
+
+@spoiling("I4", "mail that was given up")
+def a_mail_to_somebody_who_is_not_gone(club: Club) -> None:
+    unsent(club, "booking-cancelled", "dropped")
+
+
 @spoiling("I4", "old news")
 def a_confirmation_that_left_long_after_the_cancellation(club: Club) -> None:
     booking = club.row("booking", "bookings", user_id=name("Ben"))
@@ -101,6 +121,12 @@ def a_booking_that_stands_on_half_of_its_price(club: Club) -> None:
 @spoiling("I6", "payment kept for no booking")
 def money_for_a_booking_that_is_called_off(club: Club) -> None:
     club.ledger[:] = [entry for entry in club.ledger if entry["kind"] != "refund"]
+
+
+@spoiling("I6", "payment kept for no booking")
+def money_that_we_gave_up_to_give_back(club: Club) -> None:
+    money_for_a_booking_that_is_called_off(club)
+    club.row("payments", "refunds", origin="booking").update(state="failed", failure="not now", refunded_minor=None)
 
 
 @spoiling("I6", "payment that nobody took up")

@@ -171,6 +171,7 @@ class Sources:
                 "idempotency_key": email_id,
                 "created_at": mail["created_at"].isoformat(),
                 "tags": {"email_id": email_id},
+                "last_event": "delivered",
             }
         )
         self.tell("notification.events", "notification.sent.v1", row["id"], told)

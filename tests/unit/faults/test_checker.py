@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -147,7 +148,8 @@ def test_who_goes_carefully_through_a_batch_does_not_stand_still() -> None:
         ("records_shuffled", {"out_of_reach": "TimeoutError"}, False),
         ("records_repeated", {"records": 0}, False),
         ("webhooks_lost", {"struck": 0}, False),
-        ("link_cut", {"connections": 3}, True),
+        ("link_cut", {"struck": 3}, True),
+        ("link_delayed", {"struck": 0}, False),
         ("redrive", {"status": 202}, True),
         ("redrive", {"status": 409}, False),
         ("redrive", {"status": None}, False),
@@ -155,6 +157,44 @@ def test_who_goes_carefully_through_a_batch_does_not_stand_still() -> None:
 )
 def test_a_fault_that_struck_nothing_is_in_vain(kind: str, details: dict[str, object], *, hit: bool) -> None:
     assert Fault(kind, 1, NOW, NOW, details=details).hit is hit
+
+
+@pytest.mark.parametrize(
+    ("kind", "details", "came_to"),
+    [
+        ("die_around_a_refund", {"reached": True}, "die_around_a_refund"),
+        ("die_around_a_refund", {"reached": False}, "kill"),
+        ("second_relay", {"took_over": True}, "second_relay"),
+        ("second_relay", {"took_over": False}, "freeze"),
+        ("postgres_crash", {}, "postgres_crash"),
+    ],
+)
+def test_a_fault_counts_as_what_it_came_to(kind: str, details: dict[str, object], came_to: str) -> None:
+    assert Fault(kind, 1, NOW, NOW, details=details).came_to == came_to
+
+
+def test_a_fault_that_struck_nothing_excuses_nothing() -> None:
+    club = a_good_day()
+    call = club.call("hold", "info", 503, {"type": "", "title": "", "status": 503, "code": "no-database"})
+    club.faults.append(Fault("link_cut", 55, call.invoked_at, call.completed_at, "booking-api→postgres", {"struck": 0}))
+    assert judge(club.facts()).findings["I12"].kinds == {"unavailable without a fault": 1}
+
+
+def test_a_process_of_others_that_stood_still_excuses_no_old_news() -> None:
+    club = a_good_day()
+    broken_money_and_mails.a_confirmation_that_left_long_after_the_cancellation(club)
+    club.faults.append(Fault("freeze", 4, NOW, NOW + timedelta(hours=1), "booking-api"))
+    assert judge(club.facts()).findings["I4"].kinds == {"old news": 1}
+
+
+def test_money_that_the_provider_would_not_give_back_may_wait_for_a_person() -> None:
+    club = a_good_day()
+    broken_money_and_mails.money_that_we_gave_up_to_give_back(club)
+    order = club.row("payments", "refunds", origin="booking")["polar_order_id"]
+    refused = {"method": "POST", "path": "/v1/refunds/", "status": 400, "body": json.dumps({"order_id": order})}
+    club.requests.append(refused | {"answer": "{}"})
+    kinds = judge(club.facts()).findings["I6"].kinds
+    assert kinds["payment kept for no booking"] == 1, "that of the other booking, which nobody tried to give back"
 
 
 def test_a_court_that_the_club_took_for_itself_may_be_refused() -> None:
@@ -167,8 +207,10 @@ def test_a_court_that_the_club_took_for_itself_may_be_refused() -> None:
 def test_a_day_on_which_nothing_was_paid_proves_nothing_about_money() -> None:
     club = Club()
     club.hold("Ana", slot=0)
-    table = judge(club.facts()).table()
-    assert re.search(r"I6 +unproven +0", table)
+    verdict = judge(club.facts())
+    assert re.search(r"I6 +unproven +0", verdict.table())
+    assert verdict.word.startswith("CLEAN, and unproven I")
+    assert "I6" in verdict.unproven
 
 
 def test_a_relay_that_works_is_not_idle_however_long_its_line_is() -> None:

@@ -30,6 +30,7 @@ def examine(facts: Facts) -> Finding:
             *_unasked_bookings(facts),
             *_unasked_changes(facts),
             *_traces_of_refusals(facts),
+            *_untold_blocks(facts),
         ],
     )
 
@@ -87,7 +88,8 @@ def _slot(call: Call) -> tuple[str | None, Any, datetime | None]:
 
 def _unasked_changes(facts: Facts) -> Iterator[Violation]:
     """More moves, or more cancellations by players, than anybody asked for. Each key counts once, however often it was sent."""
-    asked = Counter((op, booking) for op, booking, _ in {_change(call) for call in facts.history if call.may_be_done})
+    honest = (call for call in facts.history if call.may_be_done and call.user not in facts.run.hostile_users)
+    asked = Counter((op, booking) for op, booking, _ in set(map(_change, honest)))
     for booking_id, versions in facts.events.items():
         kinds = Counter(record.type for record in versions.values() if _is_a_players(record))
         for kind, count in kinds.items():
@@ -112,3 +114,19 @@ def _traces_of_refusals(facts: Facts) -> Iterator[Violation]:
     refused = {(call.user, call.key): call for call in mine if call.is_refused}
     for key in (refused.keys() - perhaps) & kept:
         yield violation("trace of a refusal", **refused[key].shown)
+
+
+def _untold_blocks(facts: Facts) -> Iterator[Violation]:
+    """Of a block that staff were told of, and of its end, everyone is told; of a run that came to rest."""
+    told = {(record.type, str(record.body.get("blocked_slot_id"))) for record in facts.on("court.events")}
+    for call in facts.history if facts.run.drained_at else ():
+        for kind, block_id in _answered_blocks(call):
+            if (kind, block_id) not in told:
+                yield violation("lost-write", type=kind, blocked_slot_id=block_id, **call.shown)
+
+
+def _answered_blocks(call: Call) -> Iterator[tuple[str, str]]:
+    if call.is_ok and call.op == "block" and call.answer["outcome"] == "blocked":
+        yield from (("slot.blocked.v1", each["id"]) for each in call.answer["blocked_slots"])
+    if call.is_ok and call.op == "unblock":
+        yield "slot.unblocked.v1", call.arguments["blocked_slot_id"]

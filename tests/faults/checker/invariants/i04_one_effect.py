@@ -23,6 +23,8 @@ NEWS = {
 OF_MONEY = {"payment.refunded.v1": "refund-done", "payment.refund_failed.v1": "refund-failed"}
 MAY_BE_OUT = ("unknown", "failed", "suppressed")
 """The outcome is not known, or the provider took the mail and did not send it. Neither is that of a try whose answer was lost."""
+OF_THE_PROVIDER = ("failed", "suppressed")
+NOBODY_KNOWS = ("unknown", "refused")
 STANDS_STILL = (4, 8)
 """Rows in which a process is stopped and goes on: in the middle of its call, perhaps."""
 TURN_SECONDS = 6.0
@@ -89,7 +91,10 @@ def _sent_or_not(facts: Facts) -> Iterator[Violation]:
     known = set()
     for row in facts.table("notifications", "emails"):
         known.add(row["id"])
-        if (what := _wrong(row, is_out=row["id"] in out, news=news[row["booking_id"]])) is not None:
+        what = _wrong(row, is_out=row["id"] in out, news=news[row["booking_id"]])
+        if what is None and _is_given_up(facts, row, out.get(row["id"])):
+            what = "mail that was given up"
+        if what is not None:
             yield violation(
                 what, email_id=row["id"], kind=row["kind"], booking_id=row["booking_id"], state=row["state"]
             )
@@ -109,6 +114,23 @@ def _wrong(row: Row, *, is_out: bool, news: int) -> str | None:
     if state == "expired" and row["useless_after"] is None:
         return "mail that never expires was not sent"
     return None
+
+
+def _is_given_up(facts: Facts, row: Row, mail: Row | None) -> bool:
+    """What never left without anybody's word for it: the provider's that it kept it back, the player's that they are gone, or a fault that
+    may have cost the answer.
+    """
+    state = row["state"]
+    if state in OF_THE_PROVIDER:
+        return mail is None or mail["last_event"] != state
+    if state == "dropped":
+        return (known := facts.profiles.get(row["user_id"])) is not None and known.value is not None
+    if state in NOBODY_KNOWS and mail is None:
+        since, heals = row["created_at"], facts.run.rules.heals_seconds
+        return not facts.was_under_fault(
+            since, facts.run.drained_at or since, heals, "notifications", "resend", "kafka"
+        )
+    return False
 
 
 def _overtaken(facts: Facts) -> Iterator[Violation]:
@@ -144,7 +166,8 @@ def _told_at(facts: Facts) -> dict[str, datetime]:
 def _held_up(facts: Facts, since: datetime, until: datetime) -> bool:
     """A process that is stopped inside its call, or a line that keeps the request, has no fence at the provider: a known limit."""
     for fault in facts.faults:
-        on_the_way = fault.row in STANDS_STILL or "→resend" in fault.target or fault.kind == "mailer_silent_when_done"
+        stopped = fault.row in STANDS_STILL and fault.may_touch("notifications")
+        on_the_way = stopped or "→resend" in fault.target or fault.kind == "mailer_silent_when_done"
         if on_the_way and fault.covers(since, until, slack_seconds=10):
             return True
     return False

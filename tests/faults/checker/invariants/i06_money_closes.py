@@ -5,14 +5,12 @@ no promise: the right price is never doubted, and paid in time it buys the court
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from tests.faults.checker.claims import Claim, blocks, claims
-from tests.faults.checker.facts import Facts, Row
+from tests.faults.checker.facts import Facts, Row, parsed
 from tests.faults.checker.orders import Order
 from tests.faults.checker.verdict import Finding, Violation, violation
 
@@ -97,8 +95,8 @@ def _asked_twice(facts: Facts) -> Iterator[Violation]:
     made: dict[str, set[str]] = defaultdict(set)
     for request in facts.polar.requests:
         if request["method"] == "POST" and request["path"].rstrip("/") == "/v1/refunds" and request["status"] == 201:
-            asked = _json(request["body"]).get("metadata", {}).get("refund_request_id")
-            made[str(asked)].add(str(_json(request["answer"]).get("id")))
+            asked = parsed(request["body"]).get("metadata", {}).get("refund_request_id")
+            made[str(asked)].add(str(parsed(request["answer"]).get("id")))
     for asked, ids in made.items():
         if asked != "None" and len(ids) > 1:
             yield violation("refunded twice", refund_id=asked, at_the_provider=sorted(ids))
@@ -145,11 +143,3 @@ def _is_the_price(facts: Facts, order: Order) -> bool:
         booking["price_minor"],
         booking["currency"],
     )
-
-
-def _json(text: str) -> dict[str, Any]:
-    try:
-        found: Row = json.loads(text)
-    except ValueError:
-        return {}
-    return dict(found) if isinstance(found, dict) else {}

@@ -11,7 +11,7 @@ from tests.faults.checker.facts import Facts
 from tests.faults.checker.history import Call
 from tests.faults.checker.verdict import Finding, Violation, violation
 
-KEPT = ("hold", "cancel", "reschedule")
+KEPT = ("hold", "cancel", "reschedule", "block")
 """Operations of which the whole answer is kept; others keep it without its secrets."""
 SAYS_NOTHING = (401, 409, 422, 429)
 """The token ran out, the first is still under way, the key came with another request, too many requests."""
