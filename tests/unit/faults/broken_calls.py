@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from tests.faults.checker.facts import Log
 from tests.faults.checker.history import Sample
@@ -38,7 +39,7 @@ def a_repeated_request_that_is_refused(club: Club) -> None:
 
 @spoiling("I9", "forgotten key")
 def a_block_that_is_refused_when_it_is_asked_for_again(club: Club) -> None:
-    asked = {"user": name("desk"), "key": "block", "arguments": slot_of(8)}
+    asked: dict[str, Any] = {"user": name("desk"), "key": "block", "arguments": slot_of(8)}
     club.call("block", answer={"outcome": "blocked", "blocked_slots": []}, **asked)
     club.refused("block", 409, "slot-already-taken", **asked)
 
