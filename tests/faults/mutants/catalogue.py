@@ -80,6 +80,12 @@ _LIST = (
         _in_notifications("notifications.double_mails"),
     ),
     Mutant(
+        "give-mails-up",
+        "I4",
+        "One mail in three is not sent, and said to be refused",
+        _in_notifications("notifications.give_mails_up"),
+    ),
+    Mutant(
         "confirm-without-pay",
         "I5",
         "A booking is confirmed as soon as its payment page is open",
@@ -106,6 +112,12 @@ _LIST = (
         "I6",
         "The provider is asked for each refund twice",
         _in_payments("payments.ask_twice_for_refunds"),
+    ),
+    Mutant(
+        "give-refunds-up",
+        "I6",
+        "No refund is asked for, and each is said to be refused",
+        _in_payments("payments.give_refunds_up"),
     ),
     Mutant(
         "cancel-inside-24-h",

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 from typing import Any
 
+from services.payments.failures import Refused
 from services.payments.orders import mutations as orders
 from services.payments.refunds import actions, owing
 from services.payments.webhooks import api as webhooks
@@ -51,6 +52,13 @@ def ask_twice_for_refunds() -> None:
         return create
 
     replace(actions, "create", make)
+
+
+def give_refunds_up() -> None:
+    async def create(*_: Any) -> Any:
+        raise Refused("by our word alone")
+
+    replace(actions, "create", lambda _: create)
 
 
 def believe_every_webhook() -> None:
