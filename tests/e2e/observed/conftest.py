@@ -31,7 +31,8 @@ OUTAGE_SECONDS = float(os.environ.get("OUTAGE_SECONDS", "0"))
 GIVE_UP_SECONDS = 120 + OUTAGE_SECONDS / 2
 NEWS_SECONDS = 5.0
 """Until what has happened can raise an alarm: a scrape begins every two seconds and takes two at most, and rules run each second."""
-SLOTS = 400
+SLOTS = 400 + round(OUTAGE_SECONDS)
+"""A visit takes three, and there is one every twenty seconds of each of five outages."""
 OWN = {"payments": {"RECONCILE_EVERY_SECONDS": "5"}}
 CONFIRMED = "booking-confirmed"
 SHORT_LADDER = json.dumps(["PT1S", "PT2S", "PT2S", "PT2S"])
