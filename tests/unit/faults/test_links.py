@@ -173,3 +173,34 @@ async def test_what_was_asked_is_done_and_its_answer_lost() -> None:
 async def test_a_server_that_is_away_is_a_connection_that_is_reset() -> None:
     async with Link("us→nobody", free_port(), free_port()).open() as link, calling(link) as caller:
         assert await caller.is_reset()
+
+
+@pytest.mark.parametrize(
+    ("weather", "struck"),
+    [
+        (FAIR, 0),
+        (Weather(delay_seconds=0.01), 2),
+        (Weather(bytes_per_second=10_000), 2),
+        (Weather(cuts_after_bytes=1_000), 0),
+        (Weather(loses_answers_to=b"goodbye"), 0),
+    ],
+)
+async def test_a_link_counts_what_the_weather_did_to_what_passed(link: Link, weather: Weather, struck: int) -> None:
+    link.become(weather)
+    async with calling(link) as caller:
+        await caller.say(b"hello")
+        await caller.hear(5)
+    assert link.struck == struck
+
+
+@pytest.mark.parametrize(
+    "weather",
+    [Weather(refuses=True), Weather(cuts_after_bytes=2), Weather(loses_answers_to=b"hello")],
+    ids=["refuses", "cuts", "loses"],
+)
+async def test_a_connection_that_ended_by_the_weather_counts_as_one(link: Link, weather: Weather) -> None:
+    link.become(weather)
+    async with calling(link) as caller:
+        await caller.say(b"hello")
+        await caller.is_reset()
+    assert link.struck == 1
