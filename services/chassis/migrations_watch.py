@@ -7,11 +7,19 @@ from __future__ import annotations
 import asyncio
 
 import structlog
+from prometheus_client import Gauge
 
 from services.chassis.database import Database
 from services.chassis.health import fitting_revision
+from services.chassis.settings import Settings
 
 log = structlog.get_logger()
+
+BEGUN = Gauge(
+    "courtside_work_begun",
+    "1 once this process works for the group, 0 while that waits for the database. Who serves HTTP alone tells nothing",
+    ["group"],
+)
 
 LOOK_AGAIN_SECONDS = 1.0
 """Somebody is migrating, or the database is away: both end within seconds, as a rule."""
@@ -22,12 +30,14 @@ GIVE_UP_SECONDS = 10.0
 class MigrationsWatch:
     """Looks until it is so. A database that was far enough once stays so: it is not asked again."""
 
-    def __init__(self, database: Database, service: str) -> None:
-        self._database, self._service = database, service
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database, self._service = database, settings.service
+        self._group = settings.topic_prefix + settings.service
         self._fits = asyncio.Event()
         self._trouble = ""
 
     async def keep(self) -> None:
+        self._show()
         while not await self.look():  # noqa: ASYNC110 - another process migrates
             await asyncio.sleep(LOOK_AGAIN_SECONDS)
         await asyncio.Event().wait()  # what ends is begun again
@@ -40,6 +50,7 @@ class MigrationsWatch:
             log.info("the database is as it must be: work begins")
         if not self._trouble:
             self._fits.set()
+            self._show()
         return self._fits.is_set()
 
     async def fits(self, before: asyncio.Event) -> bool:
@@ -51,6 +62,10 @@ class MigrationsWatch:
             for wait in waits:
                 wait.cancel()
         return self._fits.is_set()
+
+    def _show(self) -> None:
+        """Of its consumers nobody tells before they have begun: no lag, and no alarm about it."""
+        BEGUN.labels(self._group).set(self._fits.is_set())
 
     async def _find_trouble(self) -> str:
         """By an ordinary connection, with an ordinary one's patience: the probe's is too short for a machine that is busy."""

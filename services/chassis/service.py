@@ -143,7 +143,7 @@ class Process:
         service = self.build(chassis)
         brokers = BrokerWatch(self.settings)
         topics = TopicsWatch(self.settings, used_by(self.settings.service, service.consumers.topics))
-        migrated = MigrationsWatch(chassis.database, self.settings.service)
+        migrated = MigrationsWatch(chassis.database, self.settings)
         app = http.create_app(
             self.settings,
             service.title,

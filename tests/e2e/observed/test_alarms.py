@@ -21,6 +21,7 @@ from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from courtside_contracts.topics import POLAR_WEBHOOKS
 from deploy.player import Player, Slot
 from deploy.tokens import Role
+from services.chassis import migrations
 from tests.e2e.observed.conftest import Observed, raises_alarms, until
 from tests.e2e.observed.test_outages import has_mail, warned
 from tests.e2e.test_dead_letters import BECAUSE, answered
@@ -309,4 +310,19 @@ async def test_a_clock_that_is_off_is_told_of(observed: Observed) -> None:
         await club.stack.stop("notifications")
         await connection.execute(f'ALTER DATABASE "{database}" RESET search_path; DROP SCHEMA skewed CASCADE')
     await club.start_again("notifications")
+    await club.recovers()
+
+
+async def test_a_worker_that_is_started_before_its_migration_wakes_somebody(observed: Observed) -> None:
+    """It answers, is not ready, and does nothing: a booking of meanwhile has its mail once somebody has migrated."""
+    club, (newest, before, *_) = observed, migrations.revisions("notifications")
+    await club.stack.stop("notifications")
+    async with administered(club, "notifications") as connection, asyncio.TaskGroup() as starting:
+        async with raises_alarms(club, ("CourtsideWorkWaits", "notifications")):
+            await connection.execute("UPDATE alembic_version SET version_num = $1", before)
+            starting.create_task(club.start_again("notifications"))
+        booking_id = await club.book_free()
+        assert await club.mails(booking_id) == 0
+        await connection.execute("UPDATE alembic_version SET version_num = $1", newest)
+    await until("its mail", lambda: has_mail(club, booking_id))
     await club.recovers()

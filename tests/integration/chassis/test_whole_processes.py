@@ -19,6 +19,7 @@ from typing import Any
 import httpx
 import pytest
 from aiokafka import TopicPartition
+from prometheus_client.parser import text_string_to_metric_families
 
 from services.chassis import migrations
 from tests.integration.chassis.conftest import GIVE_UP_SECONDS, Bench, Called, Known, Noted, effects, until
@@ -59,6 +60,13 @@ class Process:
                 return {name: check for name, (check,) in told.items()}
         except httpx.TransportError:
             return {}
+
+    async def has_begun(self) -> float | None:
+        """As Prometheus reads it; None when it is not told."""
+        async with httpx.AsyncClient(trust_env=False, timeout=GIVE_UP_SECONDS) as client:
+            page = (await client.get(f"{self.url}/metrics")).text
+        told = {family.name: family.samples for family in text_string_to_metric_families(page)}
+        return next((sample.value for sample in told["courtside_work_begun"]), None)
 
     async def until_it_waits(self) -> dict[str, Any]:
         """For its database, with everything else there: what it says then."""
@@ -213,12 +221,13 @@ async def test_a_worker_that_is_started_before_its_migration_takes_up_nothing_un
         assert told["migrations"]["status"] == "fail"
         assert f"the database is at {before}, this process needs {newest}" in told["migrations"]["output"]
         await waits_on(process)
-        assert await process.livez() == 200
+        assert (await process.livez(), await process.has_begun()) == (200, 0)
         assert await bench.committed(TopicPartition(bench.topic, 0)) is None
 
         await migrate(bench)
         await bench.until_committed()
         assert (await process.checks())["migrations"]["status"] == "pass"
+        assert await process.has_begun() == 1
     assert await bench.effects() == [("early", 1)]
     assert await bench.count(bench.dead_letters) == 0
 
