@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from deploy.local.environment import ROOT
 from deploy.local.postgres import DURABLE
 from tests.stack import TestStack
+from tests.working_tree import commit
 
 SERVER = DURABLE | {
     "synchronous_commit": "on",
@@ -51,13 +50,8 @@ def circumstances() -> dict[str, Any]:
     """What a reader must know to judge a figure. The load average is that of before: others work on this machine, too."""
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": _git("rev-parse", "--short", "HEAD"),
+        "commit": commit(),
         "cores": os.cpu_count(),
         "load_average": [round(load, 2) for load in os.getloadavg()],
         "python": platform.python_version(),
     }
-
-
-def _git(*words: str) -> str:
-    found = subprocess.run(("git", "-C", str(ROOT), *words), check=False, capture_output=True, text=True)  # noqa: S607
-    return found.stdout.strip() or "unknown"

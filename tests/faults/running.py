@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-import subprocess
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import httpx
 
-from deploy.local.environment import ROOT, SERVICES, Secrets
+from deploy.local.environment import SERVICES, Secrets
 from tests.faults import checking
 from tests.faults.clients.history import History, instant
 from tests.faults.clients.scene import Scene
@@ -26,6 +25,7 @@ from tests.faults.plan.plan import Plan
 from tests.faults.stack.clubs import RULES
 from tests.faults.stack.parts import RUNNERS
 from tests.faults.stack.system import RETRY_SECONDS, TOLD, running
+from tests.working_tree import commit
 
 CONNECTIONS = 400
 
@@ -156,18 +156,6 @@ async def _client() -> AsyncIterator[httpx.AsyncClient]:
     limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
     async with httpx.AsyncClient(timeout=30, trust_env=False, follow_redirects=False, limits=limits) as client:
         yield client
-
-
-def commit() -> str:
-    """Of the working tree; a `+` behind it says that there is more than was committed."""
-    told = subprocess.run(
-        ["git", "describe", "--always", "--dirty=+", "--exclude=*"],  # noqa: S607 - whichever git there is
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return told.stdout.strip()
 
 
 def _secrets(secrets: Secrets) -> list[str]:

@@ -27,7 +27,7 @@ from tests.faults.mutants.scenes import PLAIN, SCENES
 from tests.faults.mutants.stage import Stage
 from tests.faults.mutants.stories import Told
 from tests.faults.mutants.theatre import Theatre
-from tests.faults.running import commit
+from tests.working_tree import commit
 
 STAGES = 2
 """Theatres at once, each with a PostgreSQL, a Kafka, two providers and three services."""
