@@ -1,4 +1,4 @@
-"""g. The books grow: holds, availability and the way to a consumer with ten thousand, a million and, on request, ten million bookings.
+"""g. The books grow: holds, availability and the way to a consumer with ten thousand, a million and ten million bookings.
 
 Each size is a database of its own with an API process of its own, so that all of them can be measured in the same rounds.
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from tests.bench import results
+from tests.bench.__main__ import SIZES
 
 PAGE = results.PAGE.read_text()
 WHY = re.search(r"^## Targets that are not met, and why\n(.*?)^## ", PAGE, re.DOTALL | re.MULTILINE)
@@ -18,3 +19,8 @@ def test_a_target_that_is_missed_is_answered_for() -> None:
     missed = {case for case, told in results.kept().items() for line in told["lines"] if line["met"] is False}
     assert WHY
     assert missed - set(re.findall(r"^- \*\*(\w)\.\*\*", WHY[1], re.MULTILINE)) == set()
+
+
+def test_a_plain_run_drops_none_of_the_books_that_the_page_has() -> None:
+    sizes = {int(size.replace(",", "")) for size in re.findall(r"with ([\d,]+) bookings \|", PAGE)}
+    assert sizes == {int(size) for size in SIZES.split(",")}
