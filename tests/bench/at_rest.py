@@ -1,4 +1,6 @@
-"""i. Memory, start and idleness of every process: alone, with nothing to do, and the booking API with holds to take."""
+"""i. Memory, start and idleness of every process: alone, with nothing to do, and the booking API with holds to take, as case a has it: no
+other process of ours takes part in that.
+"""
 
 from __future__ import annotations
 
