@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-r
 AUDIT = $(BIN)/uv run --quiet --no-project --isolated --python $(BIN)/python --with-requirements requirements/audit.txt
 
 .PHONY: help up down reset demo bench test test-slow test-unit test-containers test-compose \
-  faults faults-long faults-shrink proof mutants simulate lint types fmt logs lock images audit sbom
+  faults faults-long faults-shrink proof mutants simulate hunt lint types fmt logs lock images audit sbom
 
 help: ## Explain each target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ mutants: $(READY) ## Twenty and more defects of the product: the checker must fi
 
 simulate: $(READY) ## Lives of the three services in one process, each from its seed: SEEDS=5000, SECONDS=60, FIRST=7, or REPLAY=<file>
 	@$(BIN)/python -m tests.simulation $(if $(REPLAY),--replay $(REPLAY),$(if $(SEEDS),--seeds $(SEEDS),--seconds $(or $(SECONDS),60)) $(if $(FIRST),--first $(FIRST)))
+
+hunt: $(READY) ## Fourteen defects, one by one: the simulation must find each. NAMES="forgets_the_inbox …" for some, FIRST=7
+	@$(BIN)/python -m tests.simulation.hunt $(NAMES) $(if $(FIRST),--first $(FIRST))
 
 lint: $(READY) ## ruff, import-linter and deptry
 	@$(BIN)/ruff check .

@@ -1,6 +1,7 @@
-"""`python -m tests.simulation.hunt`: every defect of `mutants` is put into the product and hunted, and its life is lived once more.
+"""`make hunt`, or `python -m tests.simulation.hunt`: every defect of `mutants` is put in and hunted, and its life is lived once more.
 
-Prints the table of what found it, after how many seeds, and the plan that is left of it. Ends with 1 when one of them was not found.
+Prints, under the commit and the day, the table of what found it, after how many seeds, and the plan that is left of it. Ends with 1 when
+one of them was not found.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import argparse
 import asyncio
 import sys
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from tests.simulation.mutants import MUTANTS
 from tests.simulation.plan import Plan
 from tests.simulation.worker import Errand
 from tests.stack import TestStack
+from tests.working_tree import commit
 
 SEEDS = 200
 """In so many a defect must be found."""
@@ -37,11 +40,17 @@ class Catch:
 
     def row(self) -> str:
         if self.verdict is None:
-            return f"| {self.mutant} | not found | {self.lives} | | |"
+            return f"| `{self.mutant}` | not found | {self.lives} | | |"
         broken = ", ".join(dict.fromkeys(breach.partition(":")[0] for breach in self.verdict["breaches"]))
         left = len(Plan.read(self.verdict["shrunk"]).steps) if self.verdict["shrunk"] else "-"
         mark = "" if self.sure else " (another life the second time)"
-        return f"| {self.mutant} | {broken} | {self.lives} | {self.verdict['seed']}{mark} | {left} |"
+        return f"| `{self.mutant}` | {broken} | {self.lives} | {self.verdict['seed']}{mark} | {left} |"
+
+
+def head(first: int) -> str:
+    """Of the table, as it can be put into the page."""
+    hunted = f"Hunted at {commit()} on {datetime.now(UTC):%Y-%m-%d}, from seed {first} on, in {SEEDS} lives at most:"
+    return f"{hunted}\n\n| defect | found by | lives | seed | steps left |\n|---|---|---|---|---|"
 
 
 async def hunt(names: list[str], first: int, beside: int, tries: int) -> list[Catch]:
@@ -86,7 +95,7 @@ def main() -> int:
     parser.add_argument("--beside", type=int, default=2, help="so many at once")
     parser.add_argument("--tries", type=int, default=60, help="lives spent on shrinking each")
     asked = parser.parse_args()
-    print("| defect | found by | lives | seed | steps left |\n|---|---|---|---|---|")  # noqa: T201
+    print(head(asked.first), flush=True)  # noqa: T201
     end_kindly_when_told()
     catches = asyncio.run(hunt(asked.mutants, asked.first, asked.beside, asked.tries))
     return 0 if all(catch.sure for catch in catches) else 1

@@ -1,4 +1,5 @@
-"""Defects put into the product from outside, to see whether a simulation finds them. What finds none of these proves nothing.
+"""Defects put into the product from outside, and one into the simulation's own office, to see whether a simulation finds them. What finds
+none of these proves nothing.
 
 Each is a mistake that a tired author might make, and that all other runs of the same code survive as long as nothing goes wrong.
 """
@@ -71,7 +72,7 @@ def frees_no_court() -> None:
 
 
 def commits_offsets_first() -> None:
-    """A batch counts as handled before it is."""
+    """A batch counts as handled before it is. The simulation's own defect: there, it is the office that commits, and not the product."""
     consume = Office.consume
 
     async def too_early(self: Office, worker: Any, group: Any, place: Any, records: Any) -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.programs import REPOSITORY
+from tests.simulation import hunt
 from tests.simulation.happening_to_processes import POINTS
 from tests.simulation.memory_log import MemoryLog
+from tests.simulation.mutants import MUTANTS
 from tests.simulation.pinning import SimulatedClock
 from tests.simulation.plan import DRAWN, WEIGHTS, Plan, Step
 from tests.simulation.playing import HAPPENINGS
@@ -95,3 +100,23 @@ def test_a_group_meets_a_record_again_until_it_commits_and_a_copy_behind_all_oth
     assert [record.value for record in log.after("payments", place, 9)] == [b"1"]
     log.go_back("payments", place, 1)
     assert [record.value for record in log.after("payments", place, 9)] == [b"2", b"1"]
+
+
+PAGE = (Path(__file__).parent / "README.md").read_text()
+
+
+def test_the_page_has_every_defect_and_says_which_is_none_of_the_product() -> None:
+    assert set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)) == MUTANTS.keys()
+    (ours,) = [name for name, mutant in MUTANTS.items() if "_put(Office" in inspect.getsource(mutant)]
+    assert f"`{ours}` is a defect of the simulation's own office" in PAGE
+
+
+def test_a_hunt_says_where_and_when_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hunt, "commit", lambda: "984a655+")
+    told, _, *table = hunt.head(7).splitlines()
+    assert re.fullmatch(r"Hunted at 984a655\+ on \d{4}-\d\d-\d\d, from seed 7 on, in 200 lives at most:", told)
+    row = hunt.Catch(
+        "frees_no_court", 3, {"breaches": ["I1: two"], "shrunk": "", "seed": 9, "digest": "a"}, {"digest": "a"}
+    ).row()
+    assert row == "| `frees_no_court` | I1 | 3 | 9 | - |"
+    assert {line.count("|") for line in (*table, row)} == {6}

@@ -47,10 +47,13 @@ def test_every_night_the_cluster_loses_a_broker_whole_services_run_on_containers
     assert simulation["if"] == "!cancelled()", "a storm that failed would hide what the simulation finds"
 
 
-def test_every_night_outages_last_for_ten_minutes_and_the_checker_finds_every_defect() -> None:
+def test_every_night_outages_last_for_ten_minutes_and_checker_and_simulation_find_every_defect() -> None:
     outages = "OUTAGE_SECONDS=600 .venv/bin/python -m pytest -m slow tests/e2e/observed/test_outages.py"
     assert commands(NIGHTLY, "outages") == [PROMETHEUS, "make .venv/.ready", outages]
-    assert commands(NIGHTLY, "mutants") == ["make mutants"]
+    assert commands(NIGHTLY, "mutants") == ["make mutants", "make hunt"]
+    assert NIGHTLY["jobs"]["mutants"]["steps"][-1]["if"] == "!cancelled()", (
+        "what one of them misses hides nothing of the other"
+    )
 
 
 def commands(workflow: Any, job: str) -> list[str]:
