@@ -66,7 +66,7 @@ faults-long: $(READY) ## The same for an hour, or so many MINUTES
 faults-shrink: $(READY) ## The fewest faults with which a run still breaks a promise: PLAN=<folder of the run>/plan.json
 	@$(BIN)/python -m tests.faults shrink $(PLAN)
 
-proof: $(READY) ## Write docs/proof.md from its ledger; RUN=<folders of runs> adds them before
+proof: $(READY) ## Write docs/proof.md from its ledger; RUN=<folders of storms or simulated lives> adds them before
 	@$(BIN)/python -m tests.faults.proof $(RUN)
 
 mutants: $(READY) ## Twenty and more defects of the product: the checker must find each; writes docs/mutants.md. NAMES="double-a-mail …" for some

@@ -4,6 +4,9 @@
 --seconds 60        or for so long
 --replay FILE       one plan that was written down before
 --mutant NAME       with a defect put into the product, to see whether it is found
+
+Leaves a folder below `.courtside/simulation`: the first plan of each worker that failed, shrunk, and, of lives that are neither lived again
+nor spoilt, a report for `make proof RUN=<folder>`.
 """
 
 from __future__ import annotations
@@ -12,9 +15,11 @@ import argparse
 import asyncio
 import secrets
 import sys
+from datetime import UTC, datetime
 
-from tests.simulation.fleet import end_kindly_when_told, sail
+from tests.simulation.fleet import end_kindly_when_told, home, sail
 from tests.simulation.mutants import MUTANTS
+from tests.working_tree import commit
 
 
 def main() -> int:
@@ -25,9 +30,14 @@ def main() -> int:
     options = {
         name: getattr(asked, name) for name in ("seeds", "seconds", "workers", "replay", "mutant", "until_found")
     }
+    tree, began = commit(), datetime.now(UTC)
+    folder = home() / f"from-{first}-{began:%Y%m%d-%H%M%S}"
     end_kindly_when_told()
-    report = asyncio.run(sail(first, **options))
+    report = asyncio.run(sail(first, folder, **options))
     print(report.summary())  # noqa: T201
+    if report.verdicts and not asked.replay and not asked.mutant:
+        report.write(folder, commit=tree, date=f"{began:%Y-%m-%d}", first=first)
+        print(f"for the ledger: make proof RUN={folder}")  # noqa: T201
     return 0 if report.clean else 1
 
 

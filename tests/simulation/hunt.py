@@ -14,9 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.simulation.fleet import Report, end_kindly_when_told, errands_on, sail_on
+from tests.simulation.fleet import end_kindly_when_told, errands_on, sail_on
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.plan import Plan
+from tests.simulation.reporting import Report, invariants
 from tests.simulation.worker import Errand
 from tests.stack import TestStack
 from tests.working_tree import commit
@@ -41,7 +42,7 @@ class Catch:
     def row(self) -> str:
         if self.verdict is None:
             return f"| `{self.mutant}` | not found | {self.lives} | | |"
-        broken = ", ".join(dict.fromkeys(breach.partition(":")[0] for breach in self.verdict["breaches"]))
+        broken = ", ".join(invariants(self.verdict["breaches"]))
         left = len(Plan.read(self.verdict["shrunk"]).steps) if self.verdict["shrunk"] else "-"
         mark = "" if self.sure else " (another life the second time)"
         return f"| `{self.mutant}` | {broken} | {self.lives} | {self.verdict['seed']}{mark} | {left} |"

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import inspect
 import re
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.programs import REPOSITORY
+from tests.simulation import __main__ as command
 from tests.simulation import hunt
 from tests.simulation.happening_to_processes import POINTS
 from tests.simulation.memory_log import MemoryLog
@@ -17,6 +20,7 @@ from tests.simulation.mutants import MUTANTS
 from tests.simulation.pinning import SimulatedClock
 from tests.simulation.plan import DRAWN, WEIGHTS, Plan, Step
 from tests.simulation.playing import HAPPENINGS
+from tests.simulation.reporting import Report
 from tests.simulation.shrinking import shrink
 from tests.simulation.turns import Process, Turns, checkpoint
 
@@ -120,3 +124,20 @@ def test_a_hunt_says_where_and_when_it_was(monkeypatch: pytest.MonkeyPatch) -> N
     ).row()
     assert row == "| `frees_no_court` | I1 | 3 | 9 | - |"
     assert {line.count("|") for line in (*table, row)} == {6}
+
+
+@pytest.mark.parametrize(
+    ("asked", "reports"), [([], 1), (["--mutant", "frees_no_court"], 0), (["--replay", "seed-7.json"], 0)]
+)
+def test_lives_leave_a_report_unless_they_are_spoilt_or_lived_before(
+    asked: list[str], reports: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def sail(*_: Any, **__: Any) -> Report:
+        return Report([{"seed": 7, "breaches": [], "figures": {}, "cpu_seconds": 0.2}], seconds=0.3)
+
+    monkeypatch.setenv("COURTSIDE_HOME", str(tmp_path))
+    monkeypatch.setattr(command, "sail", sail)
+    monkeypatch.setattr(command, "end_kindly_when_told", lambda: None)
+    monkeypatch.setattr(sys, "argv", ["simulate", "--seeds", "1", "--first", "7", *asked])
+    assert command.main() == 0
+    assert len(list(tmp_path.glob("simulation/from-7-*/report.json"))) == reports

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from deploy.local.postgres import Postgres
-from tests.simulation.fleet import Report, errands_on, sail_on
+from tests.simulation.fleet import errands_on, sail_on
 from tests.simulation.plan import Plan
+from tests.simulation.reporting import Report
 from tests.stack import TestStack
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
