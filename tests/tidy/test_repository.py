@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -58,6 +60,20 @@ def test_every_night_outages_last_for_ten_minutes_and_checker_and_simulation_fin
 
 def commands(workflow: Any, job: str) -> list[str]:
     return [step["run"] for step in workflow["jobs"][job]["steps"] if "run" in step]
+
+
+@pytest.mark.parametrize(("marks", "rerun"), [("[]", 1), ("tests.faults.test_a_storm.pytestmark", 0)])
+def test_what_runs_out_of_time_is_tried_once_more_but_for_a_storm(marks: str, rerun: int, tmp_path: Path) -> None:
+    """With another seed that is another storm."""
+    test = "def test_it():\n    raise TimeoutError\n"
+    (tmp_path / "test_late.py").write_text(f"import tests.faults.test_a_storm\npytestmark = {marks}\n{test}")
+    once_more = re.search(r'once_more="(.*)"', (ROOT / ".ci" / "run").read_text())
+    assert once_more
+    settings = ("-c", str(ROOT / "pyproject.toml"), "-p", "no:cacheprovider", "--color=no")
+    command = [sys.executable, "-m", "pytest", *settings, str(tmp_path)]
+    done = subprocess.run([*command, *once_more[1].split()], cwd=ROOT, capture_output=True, text=True, check=False)
+    counted = ["1 failed", *(["1 rerun"] if rerun else [])]
+    assert f"{', '.join(counted)} in " in done.stdout.splitlines()[-1], done.stdout
 
 
 def test_every_image_is_audited_and_has_a_bill_of_its_materials() -> None:
