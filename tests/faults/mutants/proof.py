@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+from aiokafka.errors import KafkaError
 
 from deploy.local.errors import PartFailed
 from tests.faults.checker import Verdict, check
@@ -115,7 +116,7 @@ async def _patiently(theatre: Theatre, mutant: str | None, folder: Path, scene: 
     for attempt in range(TRIES):
         try:
             return await play(theatre, mutant, folder.with_name(f"{folder.name}-{attempt}"), scene)
-        except (PartFailed, CouldNotCheck, TimeoutError, httpx.HTTPError) as error:
+        except (PartFailed, CouldNotCheck, TimeoutError, httpx.HTTPError, KafkaError) as error:
             print(f"again: {mutant or scene}: {error}", flush=True)  # noqa: T201
     raise CouldNotPlay(f"{mutant or scene} could not be played in {TRIES} tries")
 
