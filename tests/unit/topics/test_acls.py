@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from courtside_contracts.topics import LADDER, SERVICES, all_topics, dead_letter_topic, retry_topic
+from deploy.kubernetes.generated import scaled
 from deploy.topics.acls import GROUP, PREFIXED, TOPIC, Acl, Operation, all_rights
 from services.booking.app import build as booking
 from services.booking.settings import BookingSettings
@@ -83,6 +84,15 @@ def test_other_teams_read_events_and_see_nobodys_profile() -> None:
     read = topics("downstream", Operation.Read)
     assert read == {"booking.events", "court.events", "payment.events", "notification.events"}
     assert topics("downstream", Operation.Write) == set()
+
+
+def test_the_autoscaler_sees_each_lag_that_it_scales_by_and_no_other() -> None:
+    """A lag that KEDA may not see starts no worker, and keeps those that are there from ending."""
+    triggers = [each["metadata"] for service in SERVICES for each in scaled(service)["spec"]["triggers"]]
+    assert topics("autoscaler", Operation.Describe) == {each["topic"] for each in triggers}
+    seen = {acl.name for acl in rights("autoscaler") if acl.kind == GROUP and acl.operation == Operation.Describe}
+    assert seen == {each["consumerGroup"] for each in triggers}
+    assert {acl.operation for acl in rights("autoscaler")} == {Operation.Describe}
 
 
 def test_a_prefix_stands_before_users_topics_and_groups() -> None:
