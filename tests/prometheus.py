@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import yaml
@@ -123,7 +124,11 @@ async def _until_ready(client: httpx.AsyncClient, url: str, process: asyncio.sub
             await asyncio.sleep(0.1)
 
 
+def rules() -> list[dict[str, Any]]:
+    (group,) = yaml.safe_load(RULES.read_text())["groups"]
+    return list(group["rules"])
+
+
 def expressions() -> dict[str, str]:
     """Of the rules, by alert."""
-    (group,) = yaml.safe_load(RULES.read_text())["groups"]
-    return {rule["alert"]: rule["expr"] for rule in group["rules"]}
+    return {rule["alert"]: rule["expr"] for rule in rules()}

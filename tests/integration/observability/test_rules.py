@@ -15,16 +15,20 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from tests.prometheus import OBSERVABILITY, expressions, program
+from tests.prometheus import OBSERVABILITY, expressions, program, rules
 
 OPERATIONS = Path(__file__).parents[3] / "docs" / "operations.md"
 
 
 def promtool(*arguments: str) -> None:
-    done = subprocess.run(
-        [program("promtool"), *arguments], cwd=OBSERVABILITY, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    code, said = asked_of_promtool(*arguments)
+    assert code == 0, said
+
+
+def asked_of_promtool(*arguments: str, folder: Path = OBSERVABILITY) -> tuple[int, str]:
+    command = [program("promtool"), *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
 
 
 def test_prometheus_takes_its_configuration_and_its_rules(tmp_path: Path) -> None:
@@ -46,6 +50,40 @@ def test_each_alert_fires_on_its_bad_day_and_on_no_good_one() -> None:
         for case in test["alert_rule_test"]
     ]
     assert {case["alertname"] for case in cases if case["exp_alerts"]} == set(expressions())
+    assert {case["alertname"] for case in cases if not case["exp_alerts"]} == set(expressions())
+
+
+LIMIT = re.compile(r"(>|==) (\d[\d.]*)")
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
+def test_an_alert_whose_time_or_limit_is_another_is_found(tmp_path: Path, rule: dict[str, Any]) -> None:
+    (tmp_path / "alerts.test.yml").write_text((OBSERVABILITY / "alerts.test.yml").read_text())
+    changed = list(otherwise(rule))
+    assert len(changed) >= 2
+    for other in changed:
+        all_rules = [other if each == rule else each for each in rules()]
+        (tmp_path / "alerts.yml").write_text(json.dumps({"groups": [{"name": "courtside", "rules": all_rules}]}))
+        code, said = asked_of_promtool("test", "rules", "alerts.test.yml", folder=tmp_path)
+        assert code == 1, other
+        assert set(re.findall(r"alertname: (\w+)", said)) == {rule["alert"]}, other
+
+
+def otherwise(rule: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The rule a minute too late, a minute too early where it has a time, and with each of its limits nearer."""
+    waits_minutes = int(rule.get("for", "0m").removesuffix("m"))
+    yield rule | {"for": f"{waits_minutes + 1}m"}
+    if waits_minutes:
+        yield rule | {"for": f"{waits_minutes - 1}m"}
+    for limit in LIMIT.finditer(rule["expr"]):
+        before, after = rule["expr"][: limit.start()], rule["expr"][limit.end() :]
+        yield rule | {"expr": before + nearer(*limit.groups()) + after}
+
+
+def nearer(comparison: str, limit: str) -> str:
+    if comparison == "==":
+        return {"0": ">= 0", "1": "== 2"}[limit]
+    return f"> {0.8 * float(limit)}" if float(limit) else ">= 0"
 
 
 RAISED = re.compile(r'"(Courtside\w+)", ')
