@@ -66,6 +66,8 @@ class NotificationsSettings(Settings):
             )
         if self.sender == LOCAL_SENDER:
             yield "sender", "must be an address of a domain that Resend has verified for you"
+        if not (self.booking_page or "").startswith("https://"):
+            yield "booking_page", "must be https:// in production: mails ask players to pay, and it is the way there"
         if not self.resend_webhook_secrets or not all(map(_is_secret, self.resend_webhook_secrets)):
             yield "resend_webhook_secrets", "must hold at least one secret, and no empty one, in production"
         if self.staff_address == LOCAL_STAFF:

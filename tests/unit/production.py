@@ -36,7 +36,11 @@ def production(service: str) -> dict[str, str]:
             "POLAR_PRODUCT_ID": "0d4b7c52-94c1-4f57-8a0e-6c1b2d3e4f50",
             "SUCCESS_URL": "https://club.internal/bookings/{BOOKING_ID}",
         },
-        "notifications": {"SENDER": "Club <bookings@club.internal>", "STAFF_ADDRESS": "desk@club.internal"},
+        "notifications": {
+            "SENDER": "Club <bookings@club.internal>",
+            "STAFF_ADDRESS": "desk@club.internal",
+            "BOOKING_PAGE": "https://club.internal/bookings/{BOOKING_ID}",
+        },
     }
     secrets = {name: value for name, value in SECRETS.items() if name.startswith(prefix)}
     return {f"{prefix}_{name}": value for name, value in (told | own.get(service, {})).items()} | secrets

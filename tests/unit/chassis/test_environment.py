@@ -117,6 +117,7 @@ OWN = {
     "PAYMENTS_SUCCESS_URL": (None, "must be https://"),
     "NOTIFICATIONS_RESEND_BASE_URL": ("http://127.0.0.1:8012", "must be https://"),
     "NOTIFICATIONS_SENDER": (None, "a domain that Resend has verified"),
+    "NOTIFICATIONS_BOOKING_PAGE": (None, "mails ask players to pay"),
 }
 FOR_A_LAPTOP = OWN | {f"{name.upper()}_{field}": told for name in SERVICES for field, told in COMMON.items()}
 
@@ -136,6 +137,7 @@ def test_production_refuses_what_is_for_a_laptop(monkeypatch: pytest.MonkeyPatch
         ("NOTIFICATIONS_STAFF_ADDRESS", "desk@club.example"),
         ("NOTIFICATIONS_SENDER", "Club <bookings@club.example>"),
         ("PAYMENTS_SUCCESS_URL", "https://club.example/bookings/{BOOKING_ID}"),
+        ("NOTIFICATIONS_BOOKING_PAGE", "https://club.example/bookings/{BOOKING_ID}"),
         ("BOOKING_JWKS_URL", "https://id.club.EXAMPLE/.well-known/jwks.json"),
         ("BOOKING_DATABASE_URL", "postgresql://booking:database-secret@db.example.com:5432/booking"),
         ("BOOKING_CORS_ORIGINS", '["https://club.internal", "https://club.example"]'),

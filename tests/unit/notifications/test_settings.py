@@ -42,6 +42,22 @@ def test_production_knows_who_signs_its_webhooks(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     ("page", "accepted"),
     [
+        ("https://club.internal/bookings/{BOOKING_ID}", True),
+        ("http://club.internal/bookings/{BOOKING_ID}", False),
+        ("", False),
+    ],
+)
+def test_a_mail_of_production_that_says_pay_leads_somewhere(
+    monkeypatch: pytest.MonkeyPatch, page: str, accepted: bool
+) -> None:
+    monkeypatch.setenv("NOTIFICATIONS_BOOKING_PAGE", page)
+    unfit = dict(NotificationsSettings().unfit_for_production())
+    assert ("booking_page" in unfit) is not accepted
+
+
+@pytest.mark.parametrize(
+    ("page", "accepted"),
+    [
         ("https://club.example/bookings/{BOOKING_ID}", True),
         ("https://club.example/bookings", False),
         ("javascript:alert({BOOKING_ID})", False),
