@@ -18,11 +18,11 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from courtside_contracts.topics import all_topics
 from deploy.local.environment import ROOT, SERVICES, Paths
 from services.booking.settings import BookingSettings
-from services.chassis.database import BURST
 from services.chassis.environment import read
 from services.chassis.settings import Settings
 from services.notifications.settings import NotificationsSettings
 from services.payments.settings import PaymentsSettings
+from tests.connections import connections
 from tests.contract.kubernetes import strimzi
 from tests.contract.kubernetes.rendering import Manifest, of, rendered
 from tests.integration.topics.secured import Authority
@@ -275,14 +275,13 @@ def test_all_processes_of_a_service_have_the_same_settings() -> None:
 def test_what_scales_is_there_and_its_database_has_a_connection_for_each(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A process has two pools, SQLAlchemy's grows by ten when it must, and relay, doorbell and health have one connection each."""
     for service in SERVICES:
         (hpa,) = of("prod", "HorizontalPodAutoscaler", name=service)
         (scaled,) = of("prod", "ScaledObject", name=service)
         targets = {each["spec"]["scaleTargetRef"]["name"] for each in (hpa, scaled)}
         assert targets == {f"{service}-api", f"{service}-worker"}
         processes = hpa["spec"]["maxReplicas"] + scaled["spec"]["maxReplicaCount"] + 2  # one more of each in a release
-        each = 2 * told(monkeypatch, tmp_path, "prod", service).database_pool_size + BURST + 3
+        each = connections(told(monkeypatch, tmp_path, "prod", service).database_pool_size)
         (cluster,) = of("prod", "Cluster", name=service)
         most = int(cluster["spec"]["postgresql"]["parameters"]["max_connections"])
         assert processes * each + SPARE_CONNECTIONS <= most, service

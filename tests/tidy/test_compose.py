@@ -1,0 +1,61 @@
+"""What the compose files say, read as they stand. `tests/containers` has Compose read them, and starts what they name."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deploy.local.environment import ROOT, SERVICES
+from services.chassis.settings import Settings
+from tests.connections import connections
+
+PLAIN, CLUSTER = ROOT / "docker-compose.yml", ROOT / "deploy" / "compose.cluster.yml"
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+PROCESSES = [f"{service}-{role}" for service in SERVICES for role in ("api", "worker")]
+RESERVED_CONNECTIONS = 3
+"""For a superuser: PostgreSQL's own default."""
+
+
+def services(*files: Path) -> dict[str, dict[str, Any]]:
+    """As far as these tests ask: a later file adds to what a service was told, as with `-f`."""
+    found: dict[str, dict[str, Any]] = {}
+    for file in files:
+        for name, told in yaml.safe_load(file.read_text().replace("!override ", ""))["services"].items():
+            before = found.get(name, {})
+            environment = {**before.get("environment", {}), **told.get("environment", {})}
+            found[name] = before | told | {"environment": environment}
+    return found
+
+
+def each(told: dict[str, dict[str, Any]], process: str) -> int:
+    variable = f"{process.partition('-')[0].upper()}_DATABASE_POOL_SIZE"
+    return connections(told[process]["environment"].get(variable, Settings.model_fields["database_pool_size"].default))
+
+
+def asked_for(told: dict[str, dict[str, Any]], scaled: dict[str, int]) -> int:
+    replicas = {name: told[name].get("deploy", {}).get("replicas", 1) for name in PROCESSES} | scaled
+    return sum(count * each(told, name) for name, count in replicas.items())
+
+
+def granted(told: dict[str, dict[str, Any]]) -> int:
+    (most,) = re.findall(r"max_connections=(\d+)", str(told["postgres"]["command"]))
+    return int(most) - RESERVED_CONNECTIONS
+
+
+def test_the_database_has_a_connection_for_each_that_its_processes_may_ask_for() -> None:
+    scaled = re.search(r"`docker compose up -d( --scale \S+=\d)+`", OPERATIONS)
+    assert scaled
+    as_told = {name: int(count) for name, count in re.findall(r"--scale (\S+)=(\d)", scaled[0])}
+    assert as_told.keys() < {*PROCESSES}
+    for files, more in (((PLAIN,), {}), ((PLAIN,), as_told), ((PLAIN, CLUSTER), {})):
+        told = services(*files)
+        assert asked_for(told, more) <= granted(told), files
+
+
+def test_the_handbook_says_how_many_processes_there_may_be() -> None:
+    told = services(PLAIN)
+    assert {granted(told) // each(told, name) for name in PROCESSES} == {9}
+    assert "nine processes in all" in OPERATIONS
