@@ -12,6 +12,7 @@ from deploy.local.environment import ROOT, SERVICES
 from services.chassis.settings import Settings
 from tests.connections import connections
 
+STANDINS = sorted((ROOT / "deploy" / "standins").glob("*/compose.yml"))
 PLAIN, CLUSTER = ROOT / "docker-compose.yml", ROOT / "deploy" / "compose.cluster.yml"
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 PROCESSES = [f"{service}-{role}" for service in SERVICES for role in ("api", "worker")]
@@ -59,3 +60,12 @@ def test_the_handbook_says_how_many_processes_there_may_be() -> None:
     told = services(PLAIN)
     assert {granted(told) // each(told, name) for name in PROCESSES} == {9}
     assert "nine processes in all" in OPERATIONS
+
+
+def test_what_keeps_running_has_as_long_to_start_as_the_machine_needs() -> None:
+    """A stand-in that had a time of its own made `up --wait` fail where everything else was waited for."""
+    told = services(PLAIN, *STANDINS)
+    running = {name: each for name, each in told.items() if "restart" in each}
+    assert {*PROCESSES, "polar", "resend", "postgres", "kafka", "gateway", "health"} == running.keys()
+    patience = {each["healthcheck"]["start_period"] for each in running.values()}
+    assert patience == {"${COURTSIDE_START_PATIENCE:-3m}"}
