@@ -69,3 +69,14 @@ def test_what_keeps_running_has_as_long_to_start_as_the_machine_needs() -> None:
     assert {*PROCESSES, "polar", "resend", "postgres", "kafka", "gateway", "health"} == running.keys()
     patience = {each["healthcheck"]["start_period"] for each in running.values()}
     assert patience == {"${COURTSIDE_START_PATIENCE:-3m}"}
+
+
+def test_what_runs_our_images_has_no_right_of_root_but_the_job_that_gives_the_keys_away() -> None:
+    ours = {name: each for name, each in services(PLAIN, *STANDINS).items() if "PROJECT_NAME" in each["image"]}
+    assert len(ours) > len(PROCESSES)
+    for name, each in ours.items():
+        confined = [each.get("read_only"), each.get("cap_drop"), each.get("security_opt")]
+        assert confined == [True, ["ALL"], ["no-new-privileges:true"]], name
+    assert {name: each.get("cap_add") for name, each in ours.items() if "cap_add" in each or "user" in each} == {
+        "keys": ["CHOWN", "DAC_OVERRIDE"]
+    }
