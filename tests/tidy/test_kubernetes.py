@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from inspect import signature
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import kubernetes_validate
 import pytest
 import yaml
 
 from deploy.kubernetes.generated import DEPLOY, files
+from deploy.standins.resend.pages import show_outbox
 
 FOLDER, WATCHED = DEPLOY / "kubernetes", DEPLOY / "observability"
 KUSTOMIZATIONS = sorted(DEPLOY.rglob("kustomization.yaml"))
@@ -76,6 +80,15 @@ def test_no_secret_is_written_down_for_production() -> None:
     prod = FOLDER / "overlays" / "prod"
     assert not [file for file in prod.iterdir() if any(each.get("kind") == "Secret" for each in _loaded(file))]
     assert "secretGenerator" not in (prod / "kustomization.yaml").read_text()
+
+
+def test_a_player_of_a_laptops_cluster_comes_back_to_the_mails_of_the_booking() -> None:
+    """A filter that the page of the stand-in does not know shows all mails."""
+    told = "\n".join(file.read_text() for file in (FOLDER / "overlays" / "dev").glob("*.env"))
+    pages = re.findall(r"^(\w+)=(http://127\.0\.0\.1:8012/\S*)$", told, re.MULTILINE)
+    assert {name for name, _ in pages} == {"PAYMENTS_SUCCESS_URL", "NOTIFICATIONS_BOOKING_PAGE"}
+    for name, page in pages:
+        assert parse_qs(urlsplit(page).query).keys() <= signature(show_outbox).parameters.keys(), name
 
 
 def _loaded(file: Path) -> list[Any]:
