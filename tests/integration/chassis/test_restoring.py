@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from sqlalchemy import insert
+from sqlalchemy import insert, select, text
 
 from courtside_contracts.topics import BOOKING_EVENTS
+from deploy.local.environment import ROOT
 from services.chassis import restoring
 from services.chassis.inbox import inbox
 from tests.integration.chassis.conftest import Bench, until
@@ -72,6 +74,25 @@ async def test_what_is_heard_begins_a_day_before_what_the_database_knows(bench: 
     await tell(bench, -30, -20, 5)
     heard = [record.timestamp async for record in restoring.told(bench.settings, (BOOKING_EVENTS,), since)]
     assert heard == [int((NOON + timedelta(hours=hour)).timestamp() * 1000) for hour in (-20, 5)]
+
+
+async def test_an_inbox_that_is_thinned_out_by_the_handbook_keeps_what_a_restore_asks_for(bench: Bench) -> None:
+    """Also after a season without events: the newest row says from when on the topics are heard."""
+    (by_the_handbook,) = re.findall(
+        r"^```sql\n(.*?)^```$", (ROOT / "docs" / "scale.md").read_text(), re.DOTALL | re.MULTILINE
+    )
+    closed_since = NOON - timedelta(days=200)
+    ages = {"last": 0, "of this season": 89, "old": 91, "older": 400}
+    handled = [
+        {"consumer_group": "payments", "event_id": name, "handled_at": closed_since - timedelta(days=days)}
+        for name, days in ages.items()
+    ]
+    async with bench.database.engine.begin() as connection:
+        await connection.execute(insert(inbox).values(handled))
+        await connection.execute(text(by_the_handbook))
+        kept = (await connection.scalars(select(inbox.c.event_id))).all()
+    assert {*kept} == {"last", "of this season"}
+    assert await restoring.last_known(bench.database) == closed_since - restoring.MARGIN
 
 
 async def test_a_group_is_not_set_back_under_a_process_that_runs(bench: Bench) -> None:
