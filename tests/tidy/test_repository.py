@@ -87,8 +87,28 @@ def test_every_image_is_audited_and_has_a_bill_of_its_materials() -> None:
     assert "cat requirements/$$name.txt requirements/image.txt | \\" in MAKEFILE
 
 
+def test_dependabot_sees_every_image_that_is_not_ours() -> None:
+    """Of the devcontainer's ecosystem there is nothing to see: it has no features, its Dockerfile says all."""
+    updates = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text())["updates"]
+    seen = {each["package-ecosystem"]: {*each.get("directories", [each.get("directory")])} for each in updates}
+    dockerfiles = {*(ROOT / "deploy").rglob("Dockerfile"), *(ROOT / ".devcontainer").glob("Dockerfile")}
+    assert seen["docker"] == {folder(file) for file in dockerfiles}
+    assert seen["docker-compose"] == {folder(file) for file in COMPOSE if any(map(_is_foreign, _services(file)))}
+
+
+COMPOSE = [ROOT / "docker-compose.yml", *(ROOT / "deploy").rglob("compose*.yml")]
+
+
+def folder(file: Path) -> str:
+    return f"/{file.parent.relative_to(ROOT)}".removesuffix(".")
+
+
+def _is_foreign(service: dict[str, Any]) -> bool:
+    return "PROJECT_NAME" not in service.get("image", "PROJECT_NAME")
+
+
 def _services(file: Path) -> list[dict[str, Any]]:
-    return list(yaml.safe_load(file.read_text())["services"].values())
+    return list(yaml.safe_load(file.read_text().replace("!override ", ""))["services"].values())
 
 
 def looped(target: str) -> set[str]:
