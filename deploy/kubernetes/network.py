@@ -30,7 +30,7 @@ def files() -> dict[str, list[Manifest]]:
 
 
 def _of_all() -> list[Manifest]:
-    working = {"matchExpressions": [_in("app.kubernetes.io/part-of", "courtside"), _in(COMPONENT, "api", "worker")]}
+    working, telling = _of_ours("api", "worker"), _of_ours("api", "worker", "restored")
     serving = {"matchLabels": OURS | {COMPONENT: "api"}}
     ours, brokers = {"matchLabels": OURS}, {"strimzi.io/cluster": "courtside", "strimzi.io/broker-role": "true"}
     return [
@@ -39,7 +39,7 @@ def _of_all() -> list[Manifest]:
         _ingress("requests", serving, [([_namespace(INGRESS_CONTROLLER)], [HTTP])]),
         _ingress("metrics", working, [([_namespace(MONITORING)], [HTTP])]),
         _egress("traces", working, [_namespace(MONITORING)], ports=[_port(OTLP)]),
-        _egress("broker", working, [_pods(brokers)], ports=[_port(KAFKA)]),
+        _egress("broker", telling, [_pods(brokers)], ports=[_port(KAFKA)]),
         _egress("providers", working, [_public()], ports=[_port(HTTPS)]),
     ]
 
@@ -60,6 +60,10 @@ def _database_egress(service: str) -> Manifest:
     """An expression and no label, since kustomize would write the service's own labels over it."""
     database = {"podSelector": {"matchExpressions": [_in("cnpg.io/cluster", f"{service}-postgres")]}}
     return _egress("database", {"matchLabels": OURS}, [database], ports=[_port(POSTGRES)])
+
+
+def _of_ours(*components: str) -> Peer:
+    return {"matchExpressions": [_in("app.kubernetes.io/part-of", "courtside"), _in(COMPONENT, *components)]}
 
 
 def _names() -> Peer:

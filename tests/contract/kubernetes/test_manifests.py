@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -24,12 +25,13 @@ from services.notifications.settings import NotificationsSettings
 from services.payments.settings import PaymentsSettings
 from tests.connections import connections
 from tests.contract.kubernetes import strimzi
-from tests.contract.kubernetes.rendering import Manifest, of, rendered
+from tests.contract.kubernetes.rendering import KUBERNETES, Manifest, of, rendered
 from tests.integration.topics.secured import Authority
 from tests.unit.production import SECRETS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # the first time, Go builds kustomize
 
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 README = (ROOT / "deploy" / "kubernetes" / "README.md").read_text()
 OVERLAYS = ("dev", "prod")
 OLDEST, NEWEST = "1.33.0", "1.37.0"
@@ -104,6 +106,45 @@ def test_a_mistyped_field_of_an_operator_is_found(operators: Mapping[str, Draft2
         assert list(operators[key_of(manifest)].iter_errors(wrong))
 
 
+def test_a_database_is_restored_by_the_patch_of_the_handbook(
+    tmp_path: Path, operators: Mapping[str, Draft202012Validator]
+) -> None:
+    """Under its own name, whose secret its processes have and whose pods they reach, into an archive that nobody has written."""
+    (patches,) = re.findall(r"^```yaml\n(  - target: .*?)^```$", OPERATIONS, re.DOTALL | re.MULTILINE)
+    prod = os.path.relpath(KUBERNETES / "overlays" / "prod", tmp_path)
+    (tmp_path / "kustomization.yaml").write_text(json.dumps({"resources": [prod], "patches": yaml.safe_load(patches)}))
+    (before,) = of("prod", "Cluster", name="booking")
+    (after,) = of(str(tmp_path), "Cluster", name="booking")
+    assert not [error.message for error in operators[key_of(after)].iter_errors(after["spec"])]
+    assert after["metadata"] == before["metadata"]
+    made, restored = before["spec"]["bootstrap"]["initdb"], after["spec"]["bootstrap"]["recovery"]
+    assert (restored["database"], restored["owner"]) == (made["database"], made["owner"])
+    (source,), (archive,) = after["spec"]["externalClusters"], after["spec"]["plugins"]
+    assert source["name"] == restored["source"]
+    assert (
+        source["plugin"]["parameters"]["serverName"]
+        == before["metadata"]["name"]
+        != archive["parameters"]["serverName"]
+    )
+    assert archive["parameters"]["barmanObjectName"] == source["plugin"]["parameters"]["barmanObjectName"]
+
+
+COMMANDED = re.compile(r"(scaledobject|deployment|job|--from=cronjob|cluster\.postgresql\.cnpg\.io)[ /](\w[\w-]*)")
+KINDS = {"--from=cronjob": "CronJob", "cluster.postgresql.cnpg.io": "Cluster", "scaledobject": "ScaledObject"}
+
+
+def test_the_walk_through_a_restore_names_what_there_is() -> None:
+    told = OPERATIONS.partition("### In a cluster\n")[2].partition("\n## ")[0]
+    commands = re.findall(r"^\$ kubectl -n courtside (.*)$", told, re.MULTILINE)
+    named = {(KINDS.get(kind, kind.title()), name) for line in commands for kind, name in COMMANDED.findall(line)}
+    made_of_template = {("Job", name) for kind, name in named if kind == "CronJob"}
+    there = {(each["kind"], each["metadata"]["name"]) for each in rendered("prod")}
+    assert len(named) > 5
+    assert named - made_of_template <= there
+    (scaled,) = of("prod", "ScaledObject", name="booking")
+    assert scaled["spec"]["scaleTargetRef"]["name"] == "booking-worker"
+
+
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_no_two_manifests_are_one(overlay: str) -> None:
     names = [(key_of(each), each["metadata"].get("namespace"), each["metadata"]["name"]) for each in rendered(overlay)]
@@ -115,12 +156,14 @@ def pods(overlay: str) -> Iterator[tuple[str, Manifest]]:
     for kind in ("Deployment", "Job"):
         for manifest in of(overlay, kind, **{"part-of": "courtside"}):
             yield manifest["metadata"]["name"], manifest["spec"]["template"]
+    for manifest in of(overlay, "CronJob", **{"part-of": "courtside"}):
+        yield manifest["metadata"]["name"], manifest["spec"]["jobTemplate"]["spec"]["template"]
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_every_process_of_every_service_is_there(overlay: str) -> None:
     assert {name for name, _ in pods(overlay)} == {
-        f"{s}-{role}" for s in SERVICES for role in ("api", "worker", "migrate")
+        f"{s}-{role}" for s in SERVICES for role in ("api", "worker", "migrate", "restored")
     }
 
 
@@ -140,8 +183,8 @@ def test_a_process_may_do_nothing_to_its_node(overlay: str) -> None:
 
 def images(overlay: str) -> set[str]:
     """Of every container, of the stand-ins too."""
-    workloads = [*of(overlay, "Deployment"), *of(overlay, "Job")]
-    specs = [workload["spec"]["template"]["spec"] for workload in workloads]
+    standins = [each["spec"]["template"] for each in of(overlay, "Deployment")]
+    specs = [pod["spec"] for pod in (*standins, *(pod for _, pod in pods(overlay)))]
     return {each["image"] for spec in specs for each in (*spec.get("initContainers", []), *spec["containers"])}
 
 
@@ -164,7 +207,7 @@ def test_a_cluster_on_a_laptop_is_told_to_load_every_image_that_it_runs() -> Non
 
 def test_a_pod_that_is_told_to_stop_has_the_time_to_drain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name, pod in pods("prod"):
-        if not name.endswith("migrate"):
+        if not name.endswith(("migrate", "restored")):
             settings = told(monkeypatch, tmp_path, "prod", name.partition("-")[0])
             (container,) = pod["spec"]["containers"]
             before = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
@@ -195,11 +238,36 @@ def variables(overlay: str, container: Manifest) -> dict[str, str]:
     return dict(config["data"])
 
 
+def test_booking_is_restored_as_a_user_that_may_read_what_booking_tells() -> None:
+    """What `env` says goes before what `envFrom` does."""
+    users = {each["metadata"]["name"] for each in of("prod", "KafkaUser")}
+    for service in SERVICES:
+        (job,) = of("prod", "CronJob", name=service)
+        assert job["spec"]["suspend"], "it would set the groups back under processes that run"
+        pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+        (container,) = pod["containers"]
+        prefix = service.upper()
+        own = {each["name"]: each["value"] for each in container.get("env", [])}
+        user = (variables("prod", container) | own)[f"{prefix}_KAFKA_USERNAME"]
+        passwords = [each for each in secrets(pod) if f"{prefix}_KAFKA_PASSWORD" in paths_of(each)]
+        assert [each["name"] for each in passwords] == [user], "Strimzi calls the password as its user"
+        assert user in users
+        assert user == ("booking-restored" if service == "booking" else service)
+
+
+def secrets(pod: Manifest) -> list[Manifest]:
+    return [each["secret"] for each in pod["volumes"][0]["projected"]["sources"]]
+
+
+def paths_of(secret: Manifest) -> set[str]:
+    return {item["path"] for item in secret.get("items", [])}
+
+
 def files(overlay: str, pod: Manifest) -> set[str]:
     """Those that a pod finds among its secrets. What a club makes itself holds what production asks for, as README.md tells."""
     found: set[str] = set()
-    for source in (each["secret"] for each in pod["volumes"][0]["projected"]["sources"]):
-        found |= {item["path"] for item in source["items"]} if "items" in source else made(overlay, source["name"])
+    for source in secrets(pod):
+        found |= paths_of(source) or made(overlay, source["name"])
     return found
 
 
@@ -267,7 +335,7 @@ def test_all_processes_of_a_service_have_the_same_settings() -> None:
         told_alike = {
             json.dumps([pod["spec"]["containers"][0]["envFrom"], pod["spec"]["volumes"]], sort_keys=True)
             for name, pod in pods("prod")
-            if name.startswith(service)
+            if name.startswith(service) and name != "booking-restored"
         }
         assert len(told_alike) == 1, service
 

@@ -190,7 +190,9 @@ def test_prometheus_reads_every_database_too() -> None:
     (endpoint,) = monitor("courtside-databases")["podMetricsEndpoints"]
     assert endpoint == {"port": "metrics"}, "as CloudNativePG calls its 9187"
     assert all(_selects(selector, database(service)) for service in SERVICES)
-    assert not any(_selects(selector, process) for _, process in processes("prod", "api", "worker", "migrate"))
+    assert not any(
+        _selects(selector, process) for _, process in processes("prod", "api", "worker", "migrate", "restored")
+    )
 
 
 def test_a_cluster_raises_the_alarms_and_shows_the_dashboards_of_the_files() -> None:
@@ -207,7 +209,7 @@ def test_every_process_reaches_the_collector_that_its_settings_name() -> None:
         url = urlsplit(variables("prod", container)["OTEL_EXPORTER_OTLP_ENDPOINT"])
         namespace = str(url.hostname).split(".")[1]
         collector, process = Place(COLLECTOR.labels, namespace), Place(pod["metadata"]["labels"])
-        assert may("prod", process, collector, url.port or 0) != name.endswith("migrate"), name
+        assert may("prod", process, collector, url.port or 0) == name.endswith(("-api", "-worker")), name
         assert not may("prod", process, STRANGER, url.port or 0), name
 
 
@@ -232,7 +234,7 @@ def test_the_instances_of_a_database_replicate_and_ask_how_the_others_are(overla
             assert may(overlay, operator, database(service), port), service
             others = [database(other) for other in SERVICES if other != service]
             assert not any(may(overlay, other, database(service), port) for other in (*others, STRANGER)), service
-        for name, process in processes(overlay, "api", "worker", "migrate"):
+        for name, process in processes(overlay, "api", "worker", "migrate", "restored"):
             assert not may(overlay, process, database(service), POSTGRES_STATUS), name
 
 
@@ -252,9 +254,21 @@ def test_a_migration_reaches_its_database_and_nothing_else(overlay: str) -> None
         assert not any(may(overlay, job, *there) for there in ((BROKER, KAFKA), (POLAR, HTTPS), (COLLECTOR, 4318)))
 
 
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_a_restored_service_reaches_its_database_and_the_brokers_and_nothing_else(overlay: str) -> None:
+    restored = list(processes(overlay, "restored"))
+    assert len(restored) == len(SERVICES)
+    for name, job in restored:
+        for service in SERVICES:
+            assert may(overlay, job, database(service), POSTGRES) == name.startswith(f"{service}-"), name
+        assert may(overlay, job, BROKER, KAFKA), name
+        assert not any(may(overlay, job, *there) for there in ((POLAR, HTTPS), (COLLECTOR, 4318), (STRANGER, HTTPS)))
+        assert not any(may(overlay, each, job, HTTP) for each in (PROMETHEUS, GATEWAY, STRANGER)), name
+
+
 def test_every_policy_of_the_network_finds_somebody() -> None:
     """A label that was renamed would close nothing, or all."""
-    known = [place for _, place in processes("prod", "api", "worker", "migrate")]
+    known = [place for _, place in processes("prod", "api", "worker", "migrate", "restored")]
     known += [database(service) for service in SERVICES]
     for policy in of("prod", "NetworkPolicy"):
         assert any(_selects(policy["spec"]["podSelector"], place) for place in known), policy["metadata"]["name"]

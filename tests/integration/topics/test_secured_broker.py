@@ -68,6 +68,32 @@ async def open_club(club: Club) -> AsyncIterator[Club]:
         await club.stack.stop(f"secured-{name}")
 
 
+async def test_a_restored_service_hears_again_as_the_user_that_a_cluster_gives_it(club: Club) -> None:
+    await club.tell("payments", a_checkout())
+    async with club.reading("booking", "payment.events", group="booking") as booking:
+        await booking.getone()
+        await booking.commit()
+    for service, user in (
+        ("booking", "booking-restored"),
+        ("payments", "payments"),
+        ("notifications", "notifications"),
+    ):
+        await club.migrate(service)
+        await restored(club, service, user)
+    assert (
+        f"{PREFIX}booking: 1 partitions set back"
+        in club.stack.processes.log("restored-as-booking-restored").read_text()
+    )
+    with pytest.raises(PartFailed) as ended:
+        await restored(club, "booking", "booking")
+    assert f"TopicAuthorizationFailedError: {PREFIX}" in ended.value.log_tail
+
+
+async def restored(club: Club, service: str, user: str) -> None:
+    told = club.stack.environment(service, **club.told(service, user))
+    await club.stack.run(f"restored-as-{user}", f"services.{service}", "restored", **told)
+
+
 async def test_a_player_books_pays_and_gets_a_mail(open_club: Club) -> None:
     urls, keys = open_club.urls, open_club.stack.installation.paths.keys
     async with httpx.AsyncClient(timeout=60, follow_redirects=False, trust_env=False) as http:

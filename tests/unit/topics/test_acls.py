@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from courtside_contracts.topics import LADDER, SERVICES, all_topics, dead_letter_topic, retry_topic
+from courtside_contracts.topics import (
+    BOOKING_EVENTS,
+    LADDER,
+    SERVICES,
+    USER_PROFILES,
+    all_topics,
+    dead_letter_topic,
+    retry_topic,
+)
 from deploy.kubernetes.generated import scaled
 from deploy.topics.acls import GROUP, PREFIXED, TOPIC, Acl, Operation, all_rights
+from services.booking import restored as booking_restored
 from services.booking.app import build as booking
 from services.booking.settings import BookingSettings
 from services.chassis.service import Chassis, Service
 from services.chassis.settings import Settings
+from services.notifications import restored as notifications_restored
 from services.notifications.app import build as notifications
 from services.notifications.settings import NotificationsSettings
+from services.payments import restored as payments_restored
 from services.payments.app import build as payments
 from services.payments.settings import PaymentsSettings
 
@@ -84,6 +96,25 @@ def test_other_teams_read_events_and_see_nobodys_profile() -> None:
     read = topics("downstream", Operation.Read)
     assert read == {"booking.events", "court.events", "payment.events", "notification.events"}
     assert topics("downstream", Operation.Write) == set()
+
+
+def test_a_restored_booking_reads_what_it_told_and_writes_nothing() -> None:
+    letters = dead_letter_topic("booking")
+    told = {topic.name for topic in (*booking_restored.TOLD, *booking_restored.HEARD, USER_PROFILES, letters)}
+    assert topics("booking-restored", Operation.Read) == told
+    assert {acl.operation for acl in rights("booking-restored")} == {Operation.Read}
+    groups = [acl for acl in rights("booking-restored") if acl.kind == GROUP]
+    assert groups == [replace(acl, principal="User:booking-restored") for acl in rights("booking") if acl.kind == GROUP]
+
+
+@pytest.mark.parametrize("service", ["payments", "notifications"])
+def test_the_others_are_restored_as_themselves(service: str) -> None:
+    """What they hear again they read every day."""
+    heard = {
+        "payments": (*payments_restored.HEARD, *payments_restored.PROJECTED),
+        "notifications": (BOOKING_EVENTS, *notifications_restored.PROJECTED),
+    }[service]
+    assert topics(service, Operation.Read) >= {topic.name for topic in (*heard, dead_letter_topic(service))}
 
 
 def test_the_autoscaler_sees_each_lag_that_it_scales_by_and_no_other() -> None:
