@@ -31,6 +31,8 @@ OUTAGE_SECONDS = float(os.environ.get("OUTAGE_SECONDS", "0"))
 GIVE_UP_SECONDS = 120 + OUTAGE_SECONDS / 2
 NEWS_SECONDS = 5.0
 """Until what has happened can raise an alarm: a scrape begins every two seconds and takes two at most, and rules run each second."""
+FIRST_DAY = 2
+"""Far enough ahead for a player to cancel."""
 SLOTS = 400 + round(OUTAGE_SECONDS)
 """A visit takes three, and there is one every twenty seconds of each of five outages."""
 OWN = {"payments": {"RECONCILE_EVERY_SECONDS": "5"}}
@@ -169,7 +171,9 @@ async def observed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ob
             system = Observed(stack, client, collector, prometheus, told, [])
             await asyncio.gather(*(system.start_again(service) for service in SERVICES))
             # The latest are taken first: `courtside demo` takes the soonest.
-            system.slots.extend((await free_slots(client, system.url("booking"), str(VENUE_ID), SLOTS))[::-1])
+            system.slots.extend(
+                (await free_slots(client, system.url("booking"), str(VENUE_ID), SLOTS, FIRST_DAY))[::-1]
+            )
             yield system
 
 
