@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
+from uuid import UUID
 
 import httpx
 
@@ -55,7 +57,8 @@ class Person:
 class Scene:
     system: System
     history: History
-    http: httpx.AsyncClient
+    pools: Sequence[httpx.AsyncClient]
+    """Who a person is decides by which of them they come."""
     seed: int
     slots: list[Slot] = field(default_factory=list)
     people: dict[str, Person] = field(default_factory=dict)
@@ -79,7 +82,8 @@ class Scene:
         if time.monotonic() - person.token_made > TOKEN_SECONDS:
             person.token = self.system.token(person.email, person.name, person.role)
             person.token_made = time.monotonic()
-        return Client(self.history, self.http, self.system.booking_url, person.user_id, person.token)
+        http = self.pools[UUID(person.user_id).int % len(self.pools)]
+        return Client(self.history, http, self.system.booking_url, person.user_id, person.token)
 
     def player(self, number: int) -> Client:
         return self.client(self.person(f"player{number}"))
@@ -114,7 +118,7 @@ class Scene:
     async def _free(self, venue_id: str, first_day: int) -> list[Slot]:
         day = datetime.now(UTC).date() + timedelta(days=first_day)
         asked = {"venue_id": venue_id, "from": day.isoformat(), "days": str(PAGE_DAYS)}
-        answer = await self.http.get(f"{self.system.booking_url}/v1/availability", params=asked)
+        answer = await self.pools[0].get(f"{self.system.booking_url}/v1/availability", params=asked)
         answer.raise_for_status()
         return [slot for told in answer.json()["days"] for slot in _slots(venue_id, told)]
 
