@@ -15,7 +15,8 @@ from tests.faults.clients.scene import Scene, Slot
 
 LOOK_SECONDS = (0.25, 5.0)
 """Between the first two looks, and between the last. Two hundred who look every other second leave two cores no time for anything else."""
-PAGE_PATIENCE_SECONDS = 50.0
+PAGE_PATIENCE_SECONDS = 30.0
+"""Half of a hold. Whoever waits takes the place of somebody who would book."""
 CONFIRMATION_PATIENCE_SECONDS = 8.0
 """Who has paid closes the page soon; the booking does not depend on that."""
 CONFLICT = 409
