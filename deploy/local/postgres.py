@@ -26,6 +26,7 @@ DURABLE = {
     "wal_level": "logical",  # a change-data-capture connector may replace the relay
     "max_connections": "200",  # three services, each with an api and some workers, ten connections apiece
     "shared_buffers": "256MB",
+    "log_error_verbosity": "terse",  # a violated constraint's detail has the row's values: addresses of players
 }
 """As a developer's stack runs."""
 

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from deploy.local.environment import ROOT, SERVICES
+from deploy.local.postgres import DURABLE
 from services.chassis.settings import Settings
 from tests.connections import connections
 
@@ -80,3 +81,11 @@ def test_what_runs_our_images_has_no_right_of_root_but_the_job_that_gives_the_ke
     assert {name: each.get("cap_add") for name, each in ours.items() if "cap_add" in each or "user" in each} == {
         "keys": ["CHOWN", "DAC_OVERRIDE"]
     }
+
+
+def test_no_server_of_ours_logs_what_is_in_a_row() -> None:
+    """The detail of a violated constraint has the values: "Key (lower(email))=(…) already exists"."""
+    cluster = yaml.safe_load((ROOT / "deploy" / "kubernetes" / "base" / "postgres" / "cluster.yaml").read_text())
+    assert "log_error_verbosity=terse" in services(PLAIN)["postgres"]["command"]
+    assert cluster["spec"]["postgresql"]["parameters"]["log_error_verbosity"] == "terse"
+    assert DURABLE["log_error_verbosity"] == "terse"

@@ -13,7 +13,7 @@ from deploy.local.environment import POLAR_PRODUCT_ID
 from tests.faults.clients.client import Answer, Client
 from tests.faults.clients.scene import Scene, Slot
 
-LOOK_SECONDS = (0.25, 5.0)
+LOOK_SECONDS = (1.0, 6.0)
 """Between the first two looks, and between the last. Two hundred who look every other second leave two cores no time for anything else."""
 PAGE_PATIENCE_SECONDS = 30.0
 """Half of a hold. Whoever waits takes the place of somebody who would book."""

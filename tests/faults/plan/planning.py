@@ -9,8 +9,8 @@ from tests.faults.plan.kinds import KINDS, Kind
 from tests.faults.plan.plan import LONGEST_FACTOR, Fault, Operation, Plan, Point
 from tests.faults.plan.visits import VISITS, Visit
 
-VISITS_PER_SECOND = 12.0
-"""With twice as many, two cores make fewer bookings than with these: everybody waits, and asks whether the page is there."""
+VISITS_PER_SECOND = 9.0
+"""What two cores carry beside their faults. More of them make everybody wait, and look again and again whether the page is there."""
 RATES = {"ok hold": 0.4, "ok pay": 0.27, "ok cancel": 0.06}
 """For each visit, what a machine that keeps up comes to in a storm: whence the points."""
 SECONDS_PER_FAULT = 3.5
