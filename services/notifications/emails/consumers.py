@@ -32,7 +32,7 @@ from services.notifications.emails.actions import CALL_SECONDS, MailProvider, Ta
 from services.notifications.emails.domain import Kind, Refund, Step, Story, kind_of_cancellation
 from services.notifications.emails.pace import Pace
 from services.notifications.emails.queries import was_invited
-from services.notifications.emails.trying import Try
+from services.notifications.emails.trying import NoSuchMail, Try
 from services.notifications.emails.writing import Letterhead, write
 
 log = structlog.get_logger()
@@ -123,8 +123,12 @@ class Sending:
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
 
     async def send(self, delivery: Delivery[NotificationQueued]) -> None:
-        async with delivery.unit_of_work() as work:
-            attempt = await trying.begin_try(work, delivery.event.email_id, self.pace, self.call_within)
+        try:
+            async with delivery.unit_of_work() as work:
+                attempt = await trying.begin_try(work, delivery.event.email_id, self.pace, self.call_within)
+        except NoSuchMail:
+            await self._pass_over(delivery)
+            return
         while attempt.step is Step.SEND and not attempt.may_call(delivery.unit_of_work.clock.now()):
             attempt = await self._wait(attempt, delivery)
         if attempt.step is Step.WAIT:
@@ -133,6 +137,10 @@ class Sending:
             await self._send(attempt, delivery)
         else:
             await self._set_aside(attempt, delivery)
+
+    async def _pass_over(self, delivery: Delivery[NotificationQueued]) -> None:
+        async with delivery.once():
+            log.warning("no such mail: was the database restored?", email_id=str(delivery.event.email_id))
 
     async def _wait(self, attempt: Try, delivery: Delivery[NotificationQueued]) -> Try:
         await self.sleep(attempt.wait_seconds)

@@ -30,6 +30,10 @@ SLACK = timedelta(seconds=5)
 """Beyond the call itself: after its turn has come and that long, a try has ended, or its process is dead."""
 
 
+class NoSuchMail(Exception):
+    """Its row is younger than the backup that the database was restored from: what it told of is heard again, and written anew."""
+
+
 class CopyUnderWay(NotTried):
     """A copy of this record began a try of its own."""
 
@@ -57,7 +61,7 @@ async def begin_try(work: UnitOfWork, email_id: UUID, pace: Pace, call_within: t
     """What to do with a mail now.
 
     Decided under the booking's row: while one mail of a booking is under way, no other one begins, and what was overtaken by later news
-    never begins at all. Raises `NotTried` when the provider wants to be left alone.
+    never begins at all. Raises `NotTried` when the provider wants to be left alone, and `NoSuchMail`.
     """
     email = await _hold(work, email_id)
     attempt = Try(email_id, await _next_step(work, email), email.payload, call_within)
@@ -109,7 +113,8 @@ def _alert(email: Email) -> None:
 
 async def _hold(work: UnitOfWork, email_id: UUID) -> Email:
     """The booking's row first, as everybody does."""
-    email = await work.session.get_one(Email, email_id)
+    if (email := await work.session.get(Email, email_id)) is None:
+        raise NoSuchMail
     await hold_news(work.session, email.booking_id)
     await work.session.refresh(email, with_for_update=True)
     return email

@@ -76,6 +76,18 @@ async def test_a_copy_under_another_id_is_no_second_mail(worker: Worker, outbox:
     assert len(await worker.published(booking)) == 1
 
 
+async def test_a_mail_that_went_with_a_restored_database_is_passed_over(worker: Worker, outbox: Outbox) -> None:
+    booking = await worker.booked_by()
+    await worker.write(record(booking))
+    async with worker.unit_of_work() as work:
+        await work.session.execute(delete(Email).where(Email.booking_id == booking.booking_id))
+    with capture_logs() as lines:
+        await worker.write(*await worker.queued(booking.key))
+    assert [line["event"] for line in lines] == ["no such mail: was the database restored?"]
+    assert worker.routed_on.topics == []
+    assert outbox.mails(booking.booking_id) == []
+
+
 async def test_killed_between_the_providers_yes_and_our_mark(worker: Worker, outbox: Outbox) -> None:
     """The retry sends the very bytes under the same key, although the player has changed address meanwhile."""
     booking = await worker.booked_by(email="old@example.com")
